@@ -1,0 +1,79 @@
+"""Tables of people: users, the facts about their zones, their sessions."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from codyverse.core.database import Base
+
+ROLES = ("learner", "author", "operator")
+
+
+class User(Base):
+    """A person with an account. `email_key` is the address as compared: unique without case."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("role in ('learner', 'author', 'operator')", name="role"),
+        CheckConstraint("day_start_hour between 0 and 23", name="day_start_hour"),
+        CheckConstraint("char_length(display_name) between 1 and 60", name="display_name"),
+        Index("uq_users_email_key", "email_key", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    email: Mapped[str] = mapped_column(Text)
+    email_key: Mapped[str] = mapped_column(Text)
+    display_name: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(Text, server_default="learner")
+    time_zone: Mapped[str] = mapped_column(Text, server_default="UTC")
+    day_start_hour: Mapped[int] = mapped_column(SmallInteger, server_default="4")
+    locale: Mapped[str] = mapped_column(Text, server_default="en")
+    preferences: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    last_game_date: Mapped[date | None]
+    deactivated_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ZoneFact(Base):
+    """From `since` on this learner's days were reckoned in this zone with this start of day."""
+
+    __tablename__ = "zone_facts"
+    __table_args__ = (PrimaryKeyConstraint("user_id", "since"),)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    since: Mapped[datetime]
+    time_zone: Mapped[str] = mapped_column(Text)
+    day_start_hour: Mapped[int] = mapped_column(SmallInteger)
+
+
+class UserSession(Base):
+    """A signed-in browser. Only a hash of its token is kept; `ended_at` ends it everywhere at once."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index("uq_sessions_token_hash", "token_hash", unique=True),
+        Index("ix_sessions_user_id", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    agent: Mapped[str] = mapped_column(Text, server_default="")
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""The commands: flask users, content, ledger, demo, serve."""

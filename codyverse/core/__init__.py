@@ -1,0 +1,1 @@
+"""What every domain stands on: database, clock, events, errors. Knows no domain."""

@@ -1,0 +1,87 @@
+"""The database: the one session, units of work, and what happens after a commit."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session
+
+log = logging.getLogger(__name__)
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """What all tables share: named constraints, times with a zone, JSON as jsonb.
+
+    Models inherit from this and not from `db.Model`, which type checkers cannot see; session and migrations find
+    them through the shared metadata.
+    """
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[str]: JSONB}
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+session = db.session
+
+_AFTER = "codyverse_after_commit"
+_DEPTH = "codyverse_unit_depth"
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """One use case, one transaction: commit at the end, roll everything back on any error.
+
+    Only a face opens it. Opening one inside another is a mistake and raises RuntimeError, for the inner commit
+    would make half a use case permanent.
+    """
+    if session.info.get(_DEPTH):
+        raise RuntimeError("a unit of work is open already")
+    session.info[_DEPTH] = True
+    session.info.pop(_AFTER, None)
+    try:
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        session.info.pop(_AFTER, None)
+        raise
+    finally:
+        session.info.pop(_DEPTH, None)
+    _run_after_commit(session())
+
+
+def after_commit(act: Callable[[], None]) -> None:
+    """Run `act` once the current unit of work has been committed; never if it is rolled back.
+
+    For mail, cache clearing and pushes. A failure of `act` is logged and undoes nothing: the work is safe by then.
+    """
+    session.info.setdefault(_AFTER, []).append(act)
+
+
+def _run_after_commit(current: Session) -> None:
+    for act in current.info.pop(_AFTER, []):
+        try:
+            act()
+        except Exception:
+            log.exception("after commit: %r failed", act)
+
+
+def count_statements(engine: Any, record: Callable[[str], None]) -> None:
+    """Call `record` with each statement that `engine` sends. For query ceilings and the request log."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _seen(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        record(statement)

@@ -1,0 +1,1 @@
+"""What is taught: courses as text, their rendering, their grading."""

@@ -1,0 +1,1 @@
+"""The game: ledger, levels, streak, goals."""

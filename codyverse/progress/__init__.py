@@ -1,0 +1,1 @@
+"""What a learner did: attempts, answers, drafts, study days."""
