@@ -1,0 +1,376 @@
+"""The settings of Cody Verse: one typed object, read from the environment, refused with plain sentences when wrong.
+
+::
+
+    settings = load_settings()              # the process environment, and the file .env beside this one
+    settings = load_settings({"PORT": "8001"})    # exactly these variables, no file: for tests and tools
+    app.config.update(settings.flask_config())
+
+Real environment variables win over `.env`, which is read in every environment but testing. A variable that is set to
+nothing counts as not set. Every setting is listed in docs/settings.md; a test holds that list complete.
+`database_url` is None when DATABASE_URL is not set: then the caller starts the embedded PostgreSQL in `data_dir`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from limits import parse_many
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings.sources import read_env_file
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+ROOT = Path(__file__).resolve().parent
+PREFIX = "CODYVERSE_"
+SHORTEST_SECRET = 32
+
+Environment = Literal["development", "testing", "staging", "production"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `faults` holds one sentence each, the text of the exception all of them."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def setting(name: str, default: Any, write: str, *, secret: bool = False, **limits: Any) -> Any:
+    """A field read from the variable `name`; `write` ends the sentence that refuses a wrong value."""
+    extra: dict[str, Any] = {"write": write, "secret": secret}
+    return Field(default=default, validation_alias=name, json_schema_extra=extra, **limits)
+
+
+def number(name: str, default: int, low: int, high: int) -> Any:
+    """A field for a whole number from `low` to `high`."""
+    return setting(
+        name, default, f"a whole number from {low} to {high}, for example {default}", ge=low, le=high
+    )
+
+
+class Settings(BaseModel):
+    """Everything that can be set, checked. Made by `load_settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    environment: Environment = setting(
+        "CODYVERSE_ENV", "development", "development, testing, staging or production"
+    )
+    data_dir: Path = setting("CODYVERSE_DATA", Path(".data"), "the path of a folder that you can write to")
+    database_url: str | None = setting(
+        "DATABASE_URL", None, "an address like postgresql://user:password@host:5432/database", secret=True
+    )
+    secret_key: str = setting(
+        "SECRET_KEY",
+        "",
+        f"at least {SHORTEST_SECRET} random characters, for example what this prints: "
+        "python3 -c 'import secrets; print(secrets.token_hex(32))'",
+        secret=True,
+    )
+    base_url: str = setting("BASE_URL", "", "the address people use, for example https://learn.example.org")
+    host: str = setting(
+        "HOST", "127.0.0.1", "the address to listen on: 127.0.0.1 for this machine, 0.0.0.0 for all"
+    )
+    port: int = number("PORT", 8000, 1, 65535)
+    web_workers: int = number("WEB_WORKERS", 1, 1, 64)
+    web_threads: int = number("WEB_THREADS", 4, 1, 64)
+    pool_size: int = number("POOL_SIZE", 5, 1, 500)
+    pool_max: int = number("POOL_MAX", 20, 1, 500)
+    connect_timeout_s: int = number("CONNECT_TIMEOUT_S", 5, 2, 60)
+    statement_timeout_ms: int = number("STATEMENT_TIMEOUT_MS", 5000, 100, 600_000)
+    redis_url: str | None = setting("REDIS_URL", None, "an address like redis://host:6379/0", secret=True)
+    session_cookie_secure: bool | None = setting("SESSION_COOKIE_SECURE", None, "true or false")
+    proxy_hops: int = number("PROXY_HOPS", 0, 0, 10)
+    max_body_bytes: int = number("MAX_BODY_BYTES", 1_048_576, 1024, 104_857_600)
+    argon2_time_cost: int = number("ARGON2_TIME_COST", 2, 1, 20)
+    argon2_memory_kib: int = number("ARGON2_MEMORY_KIB", 19_456, 1024, 1_048_576)
+    argon2_parallelism: int = number("ARGON2_PARALLELISM", 1, 1, 16)
+    ratelimit_default: str = setting("RATELIMIT_DEFAULT", "200 per minute", "a limit like 200 per minute")
+    ratelimit_sign_in: str = setting(
+        "RATELIMIT_SIGN_IN", "10 per minute;100 per hour", "limits like 10 per minute;100 per hour"
+    )
+    ratelimit_storage_uri: str = setting(
+        "RATELIMIT_STORAGE_URI", "", "memory:// or an address like redis://host:6379/1", secret=True
+    )
+    content_dir: Path = setting(
+        "CONTENT_DIR", Path("content"), "the path of the folder that holds the courses"
+    )
+    log_level: LogLevel = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    log_format: Literal["json", "text"] | None = setting("LOG_FORMAT", None, "json or text")
+
+    @property
+    def is_public(self) -> bool:
+        """True where strangers come: in staging and production."""
+        return self.environment in ("staging", "production")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("data_dir", "content_dir")
+    @classmethod
+    def _from_checkout(cls, value: Path) -> Path:
+        """A relative path starts at the checkout, wherever the command was called."""
+        return Path(os.path.abspath(ROOT / value.expanduser()))
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: str) -> str:
+        head, separator, rest = value.partition("://")
+        if not separator or head not in ("postgres", "postgresql", "postgresql+psycopg2"):
+            raise ValueError("is not the address of a PostgreSQL, the only database that Cody Verse runs on")
+        url = f"postgresql+psycopg2://{rest}"
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError) as fault:
+            raise ValueError("cannot be read as an address") from fault
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("is not the address of a Valkey or Redis")
+        return value
+
+    @field_validator("ratelimit_storage_uri")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        if value and not value.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
+            raise ValueError("names a storage that Cody Verse does not use")
+        return value
+
+    @field_validator("ratelimit_default", "ratelimit_sign_in")
+    @classmethod
+    def _limit(cls, value: str) -> str:
+        try:
+            parse_many(value)
+        except ValueError as fault:
+            raise ValueError("is not a rate limit") from fault
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("is not a web address")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("has something behind the host, where nothing may stand")
+        return value.rstrip("/")
+
+    @field_validator("content_dir")
+    @classmethod
+    def _is_folder(cls, value: Path) -> Path:
+        if value.exists() and not value.is_dir():
+            raise ValueError("is not a folder")
+        return value
+
+    def flask_config(self) -> dict[str, Any]:
+        """The configuration of Flask and its extensions that follows from these settings."""
+        secure = bool(self.session_cookie_secure)
+        config = {
+            "SECRET_KEY": self.secret_key,
+            "TESTING": self.environment == "testing",
+            "SESSION_COOKIE_NAME": "__Host-codyverse" if secure else "codyverse",
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SAMESITE": "Lax",
+            "SESSION_COOKIE_SECURE": secure,
+            "PREFERRED_URL_SCHEME": urlsplit(self.base_url).scheme,
+            "MAX_CONTENT_LENGTH": self.max_body_bytes,
+            "MAX_FORM_MEMORY_SIZE": self.max_body_bytes,
+            "SQLALCHEMY_ENGINE_OPTIONS": self.engine_options(),
+            "RATELIMIT_DEFAULT": self.ratelimit_default,
+            "RATELIMIT_STORAGE_URI": self.ratelimit_storage_uri,
+            "RATELIMIT_HEADERS_ENABLED": True,
+        }
+        if self.database_url is not None:
+            config["SQLALCHEMY_DATABASE_URI"] = self.database_url
+        return config
+
+    def engine_options(self) -> dict[str, Any]:
+        """The connection pool: POOL_SIZE connections kept, POOL_MAX at most, CONNECT_TIMEOUT_S to get one."""
+        return {
+            "pool_size": self.pool_size,
+            "max_overflow": self.pool_max - self.pool_size,
+            "pool_timeout": self.connect_timeout_s,
+            "pool_recycle": 1800,
+            "connect_args": {"connect_timeout": self.connect_timeout_s, "application_name": "codyverse"},
+        }
+
+
+NAMES: dict[str, str] = {str(field.validation_alias): name for name, field in Settings.model_fields.items()}
+"""The environment variable of each setting, and the attribute of `Settings` that holds it."""
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """The checked settings; SettingsError with one sentence per fault.
+
+    With `env`, exactly these variables count; without, those of the process and of `.env`. In development a missing
+    SECRET_KEY is made once and kept in the data folder; in testing it is made anew each time.
+    """
+    values = _known(dict(_environment() if env is None else env))
+    faults = _unknown(_environment() if env is None else env)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as fault:
+        raise SettingsError(faults + [_sentence(each, values) for each in fault.errors()]) from None
+    faults += [*_faults_between(settings)]
+    if faults:
+        raise SettingsError(faults)
+    return settings.model_copy(update=_derived(settings))
+
+
+def _environment() -> dict[str, str]:
+    """The variables of the process over those of `.env`."""
+    found = dict(os.environ)
+    file = ROOT / ".env"
+    if found.get("CODYVERSE_ENV") != "testing" and file.is_file():
+        written = {name: value for name, value in read_env_file(file, case_sensitive=True).items() if value}
+        return {**written, **found}
+    return found
+
+
+def _known(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: env[name].strip() for name in NAMES if env.get(name, "").strip()}
+
+
+def _unknown(env: Mapping[str, str]) -> list[str]:
+    """A sentence for every CODYVERSE_ variable that is none, with the closest name that is one."""
+    faults = []
+    for name in sorted(env):
+        if not name.startswith(PREFIX) or name in NAMES:
+            continue
+        bare = name.removeprefix(PREFIX)
+        close = [bare] if bare in NAMES else difflib.get_close_matches(name, NAMES, 1, 0.7)
+        close = close or difflib.get_close_matches(bare, NAMES, 1, 0.7)
+        advice = f"did you mean {close[0]}?" if close else "remove it; docs/settings.md lists all settings."
+        faults.append(f"{name} is not a setting of Cody Verse: {advice}")
+    return faults
+
+
+FAULTS = {
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "bool_parsing": "is neither true nor false",
+    "literal_error": "is not one of the choices",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+}
+
+
+def _sentence(error: Any, values: Mapping[str, str]) -> str:
+    """One plain sentence for one of pydantic's errors."""
+    name = str(error["loc"][0])
+    advice = _advice(name)
+    fault = FAULTS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+    shown = name if advice["secret"] else f"{name}={values[name]}"
+    return f"{shown} {fault}: write {advice['write']}."
+
+
+def _faults_between(settings: Settings) -> Iterator[str]:
+    """What is wrong although each setting alone is right."""
+    if settings.pool_max < settings.pool_size:
+        yield f"POOL_MAX={settings.pool_max} is less than POOL_SIZE={settings.pool_size}: write at least as much."
+    if settings.pool_max < settings.web_threads:
+        yield (
+            f"POOL_MAX={settings.pool_max} is less than WEB_THREADS={settings.web_threads}: write at least as much, "
+            "for each thread may need a connection."
+        )
+    if settings.web_workers > 1 and not settings.redis_url:
+        yield (
+            f"WEB_WORKERS={settings.web_workers} needs REDIS_URL, for several processes can only share their cache and "
+            "limits through a Valkey or Redis: write its address like redis://host:6379/0, or WEB_WORKERS=1."
+        )
+    if settings.argon2_memory_kib < 8 * settings.argon2_parallelism:
+        yield (
+            f"ARGON2_MEMORY_KIB={settings.argon2_memory_kib} is too small for ARGON2_PARALLELISM="
+            f"{settings.argon2_parallelism}: write at least {8 * settings.argon2_parallelism}."
+        )
+    if settings.is_public:
+        yield from _faults_in_public(settings)
+    elif settings.secret_key and len(settings.secret_key) < 8:
+        yield _write("SECRET_KEY", "is too short")
+
+
+def _faults_in_public(settings: Settings) -> Iterator[str]:
+    """What staging and production do not put up with."""
+    where = settings.environment
+    if settings.database_url is None:
+        yield _write("DATABASE_URL", f"is not set, and in {where} the embedded database is not used")
+    if not settings.secret_key:
+        yield _write("SECRET_KEY", f"is not set, and in {where} none is made up")
+    elif len(settings.secret_key) < SHORTEST_SECRET:
+        yield _write("SECRET_KEY", f"has {len(settings.secret_key)} characters and is too short")
+    elif len(set(settings.secret_key)) < 10:
+        yield _write("SECRET_KEY", "is easy to guess")
+    if not settings.base_url:
+        yield _write("BASE_URL", f"is not set, and in {where} links in messages need it")
+    elif settings.base_url.startswith("http://") and settings.session_cookie_secure is not False:
+        yield (
+            f"BASE_URL={settings.base_url} is not encrypted, so nobody could sign in: write an https:// address, or set "
+            "SESSION_COOKIE_SECURE=false if the network is your own."
+        )
+
+
+def _write(name: str, fault: str) -> str:
+    return f"{name} {fault}: write {_advice(name)['write']}."
+
+
+def _advice(name: str) -> dict[str, Any]:
+    extra: Any = Settings.model_fields[NAMES[name]].json_schema_extra
+    return dict(extra)
+
+
+def _derived(settings: Settings) -> dict[str, object]:
+    """The settings whose default follows from others (docs/settings.md says how)."""
+    return {
+        "secret_key": settings.secret_key or _made_up_secret(settings),
+        "base_url": settings.base_url or f"http://{settings.host}:{settings.port}",
+        "ratelimit_storage_uri": settings.ratelimit_storage_uri or _limits_address(settings.redis_url),
+        "log_format": settings.log_format or ("json" if settings.is_public else "text"),
+        "session_cookie_secure": (
+            settings.is_public if settings.session_cookie_secure is None else settings.session_cookie_secure
+        ),
+    }
+
+
+def _limits_address(redis_url: str | None) -> str:
+    """The same server in the spelling of the `limits` library."""
+    if redis_url is None:
+        return "memory://"
+    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url
+
+
+def _made_up_secret(settings: Settings) -> str:
+    """A random key; in development kept in the data folder, so that a restart signs nobody out."""
+    fresh = secrets.token_hex(32)
+    if settings.environment == "testing":
+        return fresh
+    file = settings.data_dir / "secret-key"
+    draft = file.with_name(f"secret-key.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        settings.data_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not file.exists():
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as opened:
+                opened.write(fresh)
+            try:
+                os.link(draft, file)  # the first of several processes wins, whole
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return file.read_text().strip()
+    except OSError as fault:
+        shown = f"CODYVERSE_DATA={settings.data_dir} cannot be used ({fault.strerror})"
+        raise SettingsError([f"{shown}: write {_advice('CODYVERSE_DATA')['write']}."]) from None
