@@ -120,7 +120,7 @@ class Settings(BaseModel):
     @classmethod
     def _from_checkout(cls, value: Path) -> Path:
         """A relative path starts at the checkout, wherever the command was called."""
-        return Path(os.path.abspath(ROOT / value.expanduser()))
+        return (ROOT / value.expanduser()).resolve()
 
     @field_validator("database_url")
     @classmethod

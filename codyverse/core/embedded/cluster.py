@@ -92,7 +92,7 @@ class Cluster:
         if not _fits(near) or not self.account.may_enter(self.folder):
             digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
             name = f"codyverse-{self.account.uid}-{digest}"
-            choices = [Path(tempfile.gettempdir()) / name, Path("/tmp") / name]
+            choices = [Path(tempfile.gettempdir()) / name, Path("/tmp") / name]  # noqa: S108 (its owner is checked below)
             near = next((each for each in choices if _fits(each)), choices[-1])
         near.mkdir(mode=0o700, exist_ok=True)
         status = near.lstat()

@@ -18,6 +18,8 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 LARGEST_LOG = 1_000_000
@@ -31,12 +33,12 @@ class Orders:
     def __init__(self, text: str) -> None:
         told = json.loads(text)
         self.command: list[str] = told["command"]
-        self.data: str = told["data"]
-        self.socket: str = told["socket"]
+        self.data = Path(told["data"])
+        self.socket: Path = Path(told["socket"])
         self.environment: dict[str, str] = told["environment"]
-        self.account: dict[str, object] = told["account"]
+        self.account: dict[str, Any] = told["account"]
         self.users_lock: str = told["users_lock"]
-        self.log: str = told["log"]
+        self.log = Path(told["log"])
         self.report: int = told["report"]
         self.keeper_lock: int = told["keeper_lock"]
         self.remove: str | None = told["remove"]
@@ -66,7 +68,7 @@ class Keeper:
         while self.serve_once() and self.may_start_again():
             time.sleep(0.2)
         with contextlib.suppress(OSError):
-            os.rmdir(self.orders.socket)
+            self.orders.socket.rmdir()
         if self.orders.remove:
             shutil.rmtree(self.orders.remove, ignore_errors=True)
 
@@ -83,9 +85,11 @@ class Keeper:
         """Runs PostgreSQL until it ends; True if it ended by itself."""
         self.starts.append(time.monotonic())
         log = os.open(self.orders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        server = subprocess.Popen(  # noqa: S603
+        server = subprocess.Popen(
             self.orders.command, cwd=self.orders.data, env=self.orders.environment, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, preexec_fn=die_with_parent, **self.orders.account,
+            stdout=log, stderr=log,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 (the other threads sleep in the kernel and hold nothing)
+            **self.orders.account,
         )  # fmt: skip
         os.close(log)
         threading.Thread(target=self.wait_for_exit, args=(server,), daemon=True).start()
@@ -120,8 +124,8 @@ class Keeper:
 
     def is_ready(self, pid: int) -> bool:
         """PostgreSQL writes its state into the eighth line of its pid file."""
-        with contextlib.suppress(OSError), open(os.path.join(self.orders.data, "postmaster.pid")) as file:
-            lines = file.read().splitlines()
+        with contextlib.suppress(OSError):
+            lines = (self.orders.data / "postmaster.pid").read_text().splitlines()
             return len(lines) > 7 and lines[0] == str(pid) and lines[7].startswith("ready")
         return False
 
@@ -145,8 +149,8 @@ class Keeper:
     def shorten_log(self) -> None:
         """Keeps the log and one older part; PostgreSQL appends, so its file may be cut under it."""
         with contextlib.suppress(OSError):
-            if os.path.getsize(self.orders.log) > LARGEST_LOG:
-                shutil.copyfile(self.orders.log, self.orders.log + ".old")
+            if self.orders.log.stat().st_size > LARGEST_LOG:
+                shutil.copyfile(self.orders.log, self.orders.log.with_suffix(".old"))
                 os.truncate(self.orders.log, 0)
 
 

@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 from urllib.parse import quote
 
 from codyverse.core.embedded.cluster import DATABASE, ROLE, Cluster, environment, explain, prepare
@@ -46,7 +47,7 @@ class Lease:
         self._lock = -1
         self.url = ""
 
-    def take(self) -> Lease:
+    def take(self) -> Self:
         """Waits until the database runs, starting it if nobody did. EmbeddedPostgresError if it cannot."""
         try:
             self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -94,7 +95,7 @@ class Lease:
     def _url(self, socket: Path) -> str:
         return f"postgresql+psycopg2://{ROLE}@/{DATABASE}?host={quote(str(socket))}"
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -51,7 +51,7 @@ class PidFile:
     def _works_here(self, command: str) -> bool:
         """Every PostgreSQL process works in its data folder; where the system does not tell, the command does."""
         try:
-            return os.path.samefile(f"/proc/{self.pid}/cwd", self.data)
+            return Path(f"/proc/{self.pid}/cwd").samefile(self.data)
         except OSError:
             return str(self.data) in command
 
