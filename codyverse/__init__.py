@@ -1,0 +1,99 @@
+"""Cody Verse: a self-hosted, gamified platform on which people learn programming and AI."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from flask import Flask
+from flask_compress import Compress
+from flask_migrate import Migrate
+from sqlalchemy.engine import make_url
+from whitenoise import WhiteNoise
+
+from codyverse import cli, web, wiring
+from codyverse.accounts import passwords
+from codyverse.core.database import db
+from codyverse.core.embedded import for_process
+from codyverse.core.telemetry import configure_logs
+from codyverse.web.assets import init_app as install_assets
+from config import ROOT, Settings, load_settings
+
+__all__ = ["create_app"]
+__version__ = "0.1.0"
+YEAR = 365 * 24 * 3600
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application, ready to serve. Connects to nothing: the database is reached (or started) at its first use."""
+    settings = settings or load_settings()
+    app = Flask(__name__, root_path=str(ROOT / "codyverse"), template_folder=str(ROOT / "templates"), static_folder=None)
+    app.config.update(settings.flask_config())
+    app.config.update(_own_config(settings))
+    app.extensions["settings"] = settings
+    configure_logs(settings.log_level, settings.log_format or "text")
+    passwords.configure(
+        passwords.HashingCost(
+            settings.argon2_time_cost, settings.argon2_memory_kib, settings.argon2_parallelism
+        )
+    )
+    _connect(app, settings)
+    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
+    Compress(app)
+    install_assets(app)
+    wiring.install()
+    web.install(app)
+    cli.install(app)
+    _serve_static(app, settings)
+    return app
+
+
+def _own_config(settings: Settings) -> dict[str, Any]:
+    """What follows from the house's rules rather than from a setting."""
+    return {
+        "CODYVERSE_ENV": settings.environment,
+        "RATELIMIT_SIGN_IN": settings.ratelimit_sign_in,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "PERMANENT_SESSION_LIFETIME": 90 * 24 * 3600,
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "COMPRESS_ALGORITHM": ["zstd", "br", "gzip"],
+        "COMPRESS_BR_LEVEL": 4,
+        "COMPRESS_ZSTD_LEVEL": 3,
+        "COMPRESS_MIMETYPES": ["text/html", "application/json", "image/svg+xml", "text/plain"],
+        "PROPAGATE_EXCEPTIONS": True if settings.environment == "testing" else None,
+    }
+
+
+def _connect(app: Flask, settings: Settings) -> None:
+    """Point the engine at DATABASE_URL, or at the embedded PostgreSQL, which the first connection starts."""
+    options = dict(app.config["SQLALCHEMY_ENGINE_OPTIONS"])
+    arguments = options.pop("connect_args", {})
+
+    def connection() -> Any:
+        url = make_url(settings.database_url or for_process(settings.data_dir).url)
+        given = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+        limit = f"-c statement_timeout={settings.statement_timeout_ms}"
+        return psycopg2.connect(**given, **arguments, options=limit)
+
+    options["creator"] = connection
+    app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg2://"
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    db.init_app(app)
+
+
+def _serve_static(app: Flask, settings: Settings) -> None:
+    """The built files, compressed at build time; their names carry a hash of their content, so they never change."""
+    folder = Path(ROOT, "static", "dist")
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=folder if folder.is_dir() else None,
+        prefix="static/dist/",
+        max_age=YEAR,
+        immutable_file_test=lambda _path, url: not url.endswith(("manifest.json", ".ico")),
+        allow_all_origins=False,
+        autorefresh=settings.environment == "development",
+    )
+    if settings.proxy_hops:
+        from werkzeug.middleware.proxy_fix import ProxyFix
+
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -1,0 +1,130 @@
+"""Reads about people."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from codyverse.accounts.models import User, UserSession
+from codyverse.core.clock import now
+from codyverse.core.database import session
+from codyverse.core.errors import NotFound
+
+SESSION_DAYS = 90
+MECHANICS = ("xp", "coins", "streak", "goals", "badges", "leagues")
+INTENSITIES = ("casual", "regular", "serious")
+THEMES = ("auto", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """A learner's choices. `hidden` holds the mechanics that leave no trace on their pages."""
+
+    goal_intensity: str = "regular"
+    hidden: frozenset[str] = frozenset()
+    theme: str = "auto"
+    reduced_motion: bool = False
+
+    @classmethod
+    def read(cls, stored: dict[str, Any]) -> "Preferences":
+        """From the column; unknown or outdated entries fall back to the default."""
+        intensity = stored.get("goal_intensity")
+        theme = stored.get("theme")
+        return cls(
+            goal_intensity=intensity if intensity in INTENSITIES else "regular",
+            hidden=frozenset(stored.get("hidden", ())) & frozenset(MECHANICS),
+            theme=theme if theme in THEMES else "auto",
+            reduced_motion=stored.get("reduced_motion") is True,
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """For the column."""
+        return {
+            "goal_intensity": self.goal_intensity,
+            "hidden": sorted(self.hidden),
+            "theme": self.theme,
+            "reduced_motion": self.reduced_motion,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts: always taken from the session or token, never from the URL or the body."""
+
+    id: int
+    session_id: int
+    role: str
+    display_name: str
+    email: str
+    time_zone: str
+    day_start_hour: int
+    locale: str
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person as operators see them."""
+
+    id: int
+    email: str
+    display_name: str
+    role: str
+    created_at: datetime
+    deactivated_at: datetime | None
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a session's token: SHA-256 is enough for 256 random bits."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+_PRINCIPAL = (
+    select(
+        User.id,
+        UserSession.id.label("session_id"),
+        User.role,
+        User.display_name,
+        User.email,
+        User.time_zone,
+        User.day_start_hour,
+        User.locale,
+        User.preferences,
+    )
+    .join(UserSession, UserSession.user_id == User.id)
+    .where(
+        UserSession.token_hash == bindparam("token_hash"),
+        UserSession.ended_at.is_(None),
+        UserSession.created_at > bindparam("since"),
+        User.deactivated_at.is_(None),
+    )
+)
+
+
+def principal_for_token(token: str) -> Principal | None:
+    """Who is signed in with this token; None if the session has ended or never was. One statement."""
+    values = {"token_hash": token_hash(token), "since": now() - timedelta(days=SESSION_DAYS)}
+    row = session.execute(_PRINCIPAL, values).one_or_none()
+    if row is None:
+        return None
+    return Principal(*row[:8], preferences=Preferences.read(row.preferences))
+
+
+def account_by_email(email: str) -> Account:
+    """The account with this address, case not counting. Raises NotFound."""
+    columns = (User.id, User.email, User.display_name, User.role, User.created_at, User.deactivated_at)
+    row = session.execute(select(*columns).where(User.email_key == email.strip().casefold())).one_or_none()
+    if row is None:
+        raise NotFound(f"Nobody has the address {email}.")
+    return Account(*row)
+
+
+def accounts(role: str | None = None, limit: int = 100) -> tuple[Account, ...]:
+    """The accounts, oldest first, at most `limit`."""
+    columns = (User.id, User.email, User.display_name, User.role, User.created_at, User.deactivated_at)
+    query = select(*columns).order_by(User.id).limit(limit)
+    if role is not None:
+        query = query.where(User.role == role)
+    return tuple(Account(*row) for row in session.execute(query))

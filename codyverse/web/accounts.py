@@ -1,0 +1,187 @@
+"""Pages of accounts: register, sign in and out, settings."""
+
+from flask import Blueprint, flash, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from codyverse.accounts import queries, services
+from codyverse.core.database import unit_of_work
+from codyverse.core.errors import Invalid
+from codyverse.gamification import services as game
+from codyverse.web import access as gate
+from codyverse.web.access import access, principal
+from codyverse.web.forms import PasswordForm, PreferencesForm, ProfileForm, RegisterForm, SignInForm
+from codyverse.web.limits import per_account, per_address
+from codyverse.web.render import page
+from codyverse.web.security import safe_next
+
+bp = Blueprint("accounts", __name__)
+REGISTERED = "registered"
+
+
+@bp.get("/register")
+@access("stranger")
+def register_form() -> Response:
+    """The empty form."""
+    return page("pages/accounts/register.html", form=RegisterForm())
+
+
+@bp.post("/register")
+@per_address
+@access("stranger")
+def register() -> Response:
+    """Make an account; the answer is the same whether the address was free or not."""
+    form = RegisterForm()
+    try:
+        with unit_of_work():
+            services.register(
+                form.text("email"),
+                form.text("password"),
+                form.text("display_name"),
+                form.text("time_zone") or "UTC",
+            )
+    except Invalid as fault:
+        form.take(fault)
+        return page("pages/accounts/register.html", 422, form=form)
+    session[REGISTERED] = form.text("email")[:254]
+    return redirect(url_for("accounts.sign_in"), 303)
+
+
+@bp.get("/login")
+@access("stranger")
+def sign_in_form() -> Response:
+    """The empty form, or after registering the address filled in."""
+    address = session.get(REGISTERED, "")
+    return _sign_in_page(SignInForm(formdata=None, email=address), welcome=bool(address))
+
+
+def _sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False) -> Response:
+    return page(
+        "pages/accounts/sign_in.html",
+        status,
+        form=form,
+        next=safe_next(request.values.get("next")) or "",
+        welcome=welcome,
+    )
+
+
+@bp.post("/login")
+@per_address
+@per_account
+@access("stranger")
+def sign_in() -> Response:
+    """Begin a session and go on to where the person wanted to be."""
+    form = SignInForm()
+    try:
+        with unit_of_work():
+            token, person_id = services.sign_in(form.text("email"), form.text("password"), request.user_agent.string)
+    except Invalid as fault:
+        form.take(fault)
+        return _sign_in_page(form, 422)
+    gate.begin_session(token, person_id)
+    return redirect(safe_next(request.form.get("next")) or url_for("dashboard.show"), 303)
+
+
+@bp.post("/logout")
+@access("learner")
+def sign_out() -> Response:
+    """End this session."""
+    with unit_of_work():
+        services.sign_out(principal().session_id)
+    gate.end_session()
+    return redirect(url_for("pages.landing"), 303)
+
+
+@bp.post("/logout/everywhere")
+@access("learner")
+def sign_out_everywhere() -> Response:
+    """End every session of this person, this one included."""
+    with unit_of_work():
+        services.sign_out_everywhere(principal().id)
+    gate.end_session()
+    flash("You are signed out on every device.")
+    return redirect(url_for("accounts.sign_in"), 303)
+
+
+def _settings_page(status: int = 200, **forms: object) -> Response:
+    who = principal()
+    chosen = who.preferences
+    profile = ProfileForm(
+        formdata=None,
+        display_name=who.display_name,
+        time_zone=who.time_zone,
+        day_start_hour=str(who.day_start_hour),
+    )
+    preferences = PreferencesForm(
+        formdata=None, goal_intensity=chosen.goal_intensity, theme=chosen.theme, hidden=sorted(chosen.hidden)
+    )
+    fresh = {"profile": profile, "preferences": preferences, "password": PasswordForm(formdata=None)}
+    return page("pages/accounts/settings.html", status, **(fresh | forms), mechanics=queries.MECHANICS)
+
+
+@bp.get("/settings")
+@access("learner")
+def settings() -> Response:
+    """Name, days, play, password."""
+    return _settings_page()
+
+
+@bp.post("/settings/profile")
+@access("learner")
+def change_profile() -> Response:
+    """Save name, zone, start of day."""
+    form = ProfileForm()
+    hour = form.text("day_start_hour")
+    try:
+        with unit_of_work():
+            game.keep_todays_goals(principal().id)
+            services.change_profile(
+                principal().id,
+                display_name=form.text("display_name"),
+                time_zone=form.text("time_zone"),
+                day_start_hour=int(hour) if hour.isascii() and hour.isdigit() and len(hour) < 3 else -1,
+            )
+    except Invalid as fault:
+        form.take(fault)
+        return _settings_page(422, profile=form)
+    flash("Saved.")
+    return redirect(url_for("accounts.settings"), 303)
+
+
+@bp.post("/settings/preferences")
+@access("learner")
+def change_preferences() -> Response:
+    """Save how somebody wants to play; today's goals stay as they are."""
+    form = PreferencesForm()
+    try:
+        with unit_of_work():
+            game.keep_todays_goals(principal().id)
+            services.change_preferences(
+                principal().id,
+                goal_intensity=form.text("goal_intensity"),
+                hidden=frozenset(form.hidden.data or ()),
+                theme=form.text("theme"),
+            )
+    except Invalid as fault:
+        form.take(fault)
+        return _settings_page(422, preferences=form)
+    flash("Saved.")
+    return redirect(url_for("accounts.settings"), 303)
+
+
+@bp.post("/settings/password")
+@per_address
+@access("learner")
+def change_password() -> Response:
+    """Save another password; other devices are signed out."""
+    form = PasswordForm()
+    who = principal()
+    try:
+        with unit_of_work():
+            services.change_password(
+                who.id, form.text("current_password"), form.text("new_password"), keep_session=who.session_id
+            )
+    except Invalid as fault:
+        form.take(fault)
+        return _settings_page(422, password=form)
+    flash("Your password is changed. Other devices are signed out.")
+    return redirect(url_for("accounts.settings"), 303)

@@ -1,0 +1,27 @@
+"""The learner's own page: level, streak, goals, where to go on."""
+
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
+from codyverse.core.clock import now
+from codyverse.courses import queries as courses
+from codyverse.gamification import queries as game
+from codyverse.progress import queries as progress
+from codyverse.web.access import access, principal
+from codyverse.web.render import page
+
+bp = Blueprint("dashboard", __name__)
+
+
+@bp.get("/dashboard")
+@access("learner")
+def show() -> Response:
+    """Everything at one glance, right at once after a lesson."""
+    who = principal()
+    return page(
+        "pages/dashboard/dashboard.html",
+        goals=game.goals(who.id, now()),
+        resume=progress.continue_with(who.id),
+        courses=courses.catalogue(),
+        done=progress.course_progress(who.id),
+    )

@@ -1,0 +1,98 @@
+"""The forms of accounts and settings. They shape and repeat input; what is acceptable is decided by the services."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, EmailField, Field, PasswordField, SelectField, SelectMultipleField, StringField
+
+from codyverse.accounts.queries import MECHANICS
+from codyverse.accounts.services import time_zones
+from codyverse.core.errors import Invalid
+
+
+class Form(FlaskForm):  # type: ignore[misc]
+    """A form that takes the faults of a service onto its fields."""
+
+    general: list[str]
+
+    def take(self, fault: Invalid) -> None:
+        """Put each fault beside its field; the rest stands above the form."""
+        self.general = []
+        for name, faults in fault.fields.items():
+            field: Field | None = self._fields.get(name)
+            if field is None:
+                self.general += faults
+            else:
+                field.errors = [*field.errors, *faults]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.general = []
+
+    def text(self, name: str) -> str:
+        """What was typed into a field; '' if it was not sent."""
+        return self._fields[name].data or ""
+
+
+class RegisterForm(Form):
+    """A new account."""
+
+    display_name = StringField("Name")
+    email = EmailField("E-mail address")
+    password = PasswordField("Password")
+    time_zone = SelectField("Time zone", choices=[], validate_choice=False, default="UTC")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.time_zone.choices = [(name, name.replace("_", " ")) for name in time_zones()]
+
+
+class SignInForm(Form):
+    """An existing account."""
+
+    email = EmailField("E-mail address")
+    password = PasswordField("Password")
+
+
+class ProfileForm(Form):
+    """Name and days."""
+
+    display_name = StringField("Name")
+    time_zone = SelectField("Time zone", choices=[], validate_choice=False)
+    day_start_hour = SelectField("Your day begins at", choices=[], validate_choice=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.time_zone.choices = [(name, name.replace("_", " ")) for name in time_zones()]
+        self.day_start_hour.choices = [(str(hour), f"{hour:02}:00") for hour in range(24)]
+
+
+class PreferencesForm(Form):
+    """How somebody wants to play."""
+
+    goal_intensity = SelectField(
+        "Daily goals",
+        choices=[("casual", "Casual"), ("regular", "Regular"), ("serious", "Serious")],
+        validate_choice=False,
+    )
+    theme = SelectField(
+        "Colours",
+        choices=[("auto", "Like my device"), ("light", "Light"), ("dark", "Dark")],
+        validate_choice=False,
+    )
+    hidden = SelectMultipleField(
+        "Hide", choices=[(name, name.capitalize()) for name in MECHANICS], validate_choice=False
+    )
+
+
+class PasswordForm(Form):
+    """Another password."""
+
+    current_password = PasswordField("Current password")
+    new_password = PasswordField("New password")
+
+
+class SignOutEverywhereForm(Form):
+    """Ends every session."""
+
+    confirm = BooleanField("Yes, sign me out on every device")

@@ -1,0 +1,197 @@
+"""The lesson player: one step at a time, answer, verdict, next, summary."""
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from codyverse.core.database import unit_of_work
+from codyverse.core.errors import Conflict, Invalid, NotFound
+from codyverse.courses import queries as courses
+from codyverse.gamification import queries as game
+from codyverse.progress import queries, services
+from codyverse.progress.queries import PlayerView
+from codyverse.web import answers, htmx
+from codyverse.web.access import access, principal
+from codyverse.web.render import fragment, page
+
+bp = Blueprint("lessons", __name__, url_prefix="/lessons")
+PLAYER = "pages/lessons/player.html"
+
+
+def _open_attempt(lesson_id: int) -> int:
+    """The learner's open attempt at this lesson. Raises Conflict when there is none (finished in another tab, or never begun)."""
+    found = queries.open_attempt_id(principal().id, lesson_id)
+    if found is None:
+        raise Conflict("This lesson is not open: it was finished in another tab, or not begun. Reload the page.")
+    return found
+
+
+def _wanted_step() -> int | None:
+    text = request.args.get("step", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
+
+
+@bp.get("/<id:lesson_id>")
+@access("learner")
+def show(lesson_id: int) -> Response:
+    """The step at which the learner is; before the start, what the lesson is about."""
+    attempt_id = queries.open_attempt_id(principal().id, lesson_id)
+    if attempt_id is None:
+        lesson = courses.lesson(lesson_id)
+        if lesson.retired:
+            raise NotFound("This lesson is no longer offered.")
+        states = queries.lesson_states(principal().id, lesson.course_id)
+        return page("pages/lessons/intro.html", lesson=lesson, state=states.get(lesson_id))
+    player = queries.player(principal().id, attempt_id, _wanted_step())
+    return _player_page(player)
+
+
+def _player_page(player: PlayerView, status: int = 200, fault: str = "", *, answered: bool = False) -> Response:
+    context: dict[str, Any] = {"player": player, "fault": fault, "answered": answered}
+    if htmx.wants_fragment():
+        return fragment(PLAYER, "step", "updates", status=status, **context)
+    return page(PLAYER, status, **context)
+
+
+@bp.post("/<id:lesson_id>/start")
+@access("learner")
+def start(lesson_id: int) -> Response:
+    """Begin the lesson, or go on with it if it is open."""
+    with unit_of_work():
+        services.start_attempt(principal().id, lesson_id)
+    return redirect(url_for(".show", lesson_id=lesson_id), 303)
+
+
+@bp.post("/<id:lesson_id>/steps/<id:step_id>/answer")
+@access("learner")
+def answer(lesson_id: int, step_id: int) -> Response:
+    """Grade an answer and show the verdict; what cannot be graded comes back with the reason."""
+    attempt_id = _open_attempt(lesson_id)
+    given: Any = None
+    try:
+        given = answers.read(request.form.get("kind", ""), request.form)
+        with unit_of_work():
+            services.answer_step(principal().id, attempt_id, step_id, _try_no(), given)
+    except Invalid as fault:
+        player = queries.player_at(principal().id, attempt_id, step_id)
+        if given is not None:
+            player = replace(player, current=replace(player.current, given=given))
+        return _player_page(player, 422, fault.message)
+    player = queries.player_at(principal().id, attempt_id, step_id)
+    if htmx.wants_fragment():
+        return _player_page(player, answered=True)
+    return redirect(url_for(".show", lesson_id=lesson_id, step=player.current.position, _anchor="verdict"), 303)
+
+
+def _try_no() -> int:
+    text = request.form.get("try_no", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise Invalid({"try_no": ["The number of the try is missing. Reload the page and answer again."]})
+    return int(text)
+
+
+@bp.post("/<id:lesson_id>/steps/<id:step_id>/read")
+@access("learner")
+def read(lesson_id: int, step_id: int) -> Response:
+    """A teaching step was read: on to the next one."""
+    attempt_id = _open_attempt(lesson_id)
+    with unit_of_work():
+        services.finish_teaching(principal().id, attempt_id, step_id)
+    return _next_step(lesson_id, attempt_id, step_id)
+
+
+@bp.get("/<id:lesson_id>/steps/<id:step_id>/next")
+@access("learner")
+def following(lesson_id: int, step_id: int) -> Response:
+    """The step after this one."""
+    return _next_step(lesson_id, _open_attempt(lesson_id), step_id)
+
+
+def _next_step(lesson_id: int, attempt_id: int, step_id: int) -> Response:
+    player = queries.player_after(principal().id, attempt_id, step_id)
+    if htmx.wants_fragment():
+        return _player_page(player)
+    return redirect(url_for(".show", lesson_id=lesson_id, step=player.current.position), 303)
+
+
+@bp.post("/<id:lesson_id>/steps/<id:step_id>/hint")
+@access("learner")
+def hint(lesson_id: int, step_id: int) -> Response:
+    """One more hint; they cost nothing. What is half written comes along and is kept."""
+    attempt_id = _open_attempt(lesson_id)
+    with unit_of_work():
+        services.take_hint(principal().id, attempt_id, step_id, _hint_no())
+        _keep_draft(attempt_id, step_id)
+    player = queries.player_at(principal().id, attempt_id, step_id)
+    if htmx.wants_fragment():
+        return _player_page(player)
+    return redirect(url_for(".show", lesson_id=lesson_id, step=player.current.position, _anchor="hints"), 303)
+
+
+def _hint_no() -> int:
+    text = request.form.get("hint_no", "")
+    if text not in {"1", "2", "3"}:
+        raise Invalid({"hint_no": ["There are hints 1 to 3."]})
+    return int(text)
+
+
+def _keep_draft(attempt_id: int, step_id: int) -> None:
+    """Keep what is half written; what cannot be understood is no draft and is left aside."""
+    try:
+        given = answers.read(request.form.get("kind", ""), request.form)
+        services.save_draft(principal().id, attempt_id, step_id, given)
+    except Invalid:
+        return
+
+
+@bp.post("/<id:lesson_id>/steps/<id:step_id>/draft")
+@access("learner")
+def draft(lesson_id: int, step_id: int) -> Response:
+    """Keep a half-written answer."""
+    attempt_id = _open_attempt(lesson_id)
+    with unit_of_work():
+        _keep_draft(attempt_id, step_id)
+    return Response(status=204)
+
+
+@bp.post("/<id:lesson_id>/complete")
+@access("learner")
+def complete(lesson_id: int) -> Response:
+    """Finish the lesson. Sent again, it shows the same summary."""
+    attempt_id = _attempt_to_complete(lesson_id)
+    with unit_of_work():
+        services.complete_attempt(principal().id, attempt_id)
+    target = url_for(".summary", lesson_id=lesson_id, attempt_id=attempt_id)
+    if htmx.wants_fragment():
+        return summary(lesson_id, attempt_id)
+    return redirect(target, 303)
+
+
+def _attempt_to_complete(lesson_id: int) -> int:
+    """The attempt that the form names; services check whose it is. Without one, the open attempt."""
+    text = request.form.get("attempt_id", "")
+    if text.isascii() and text.isdigit() and 0 < len(text) < 19:
+        return int(text)
+    return _open_attempt(lesson_id)
+
+
+@bp.get("/<id:lesson_id>/attempts/<id:attempt_id>")
+@access("learner")
+def summary(lesson_id: int, attempt_id: int) -> Response:
+    """What was right, how long it took, what it earned and why, what comes next."""
+    who = principal()
+    completion = queries.completion(who.id, attempt_id)
+    if completion.lesson_id != lesson_id:
+        raise NotFound("There is no such attempt.")
+    context = {
+        "lesson": courses.lesson(lesson_id),
+        "completion": completion,
+        "rewards": game.rewards_of(who.id, attempt_id),
+    }
+    if htmx.wants_fragment():
+        response = fragment("pages/lessons/summary.html", "summary", "updates", **context)
+        response.headers["HX-Push-Url"] = url_for(".summary", lesson_id=lesson_id, attempt_id=attempt_id)
+        return response
+    return page("pages/lessons/summary.html", **context)

@@ -1,0 +1,40 @@
+"""The landing page, the gallery of components, health."""
+
+from flask import Blueprint, abort, current_app, make_response, redirect, url_for
+from werkzeug.wrappers import Response
+
+from codyverse.courses import queries as courses
+from codyverse.web.access import access, principal_or_none
+from codyverse.web.limits import limiter
+from codyverse.web.render import page
+
+bp = Blueprint("pages", __name__)
+
+
+@bp.get("/")
+@access("anyone")
+def landing() -> Response:
+    """What this is; a learner who is signed in goes straight to their own page."""
+    if principal_or_none() is not None:
+        return redirect(url_for("dashboard.show"))
+    return page("pages/landing/landing.html", courses=courses.catalogue())
+
+
+@bp.get("/gallery")
+@access("anyone")
+def gallery() -> Response:
+    """Every component in every state, for those who build; not in production."""
+    if current_app.config["CODYVERSE_ENV"] in {"staging", "production"}:
+        abort(404)
+    return page("pages/gallery/gallery.html")
+
+
+@bp.get("/health/live")
+@limiter.exempt  # type: ignore[untyped-decorator]
+@access("anyone")
+def live() -> Response:
+    """The process answers; nothing else is asked."""
+    response = make_response("ok\n")
+    response.mimetype = "text/plain"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,40 @@
+"""Each request's identity and its line in the log."""
+
+import re
+import secrets
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+log = structlog.get_logger("codyverse.requests")
+_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
+    g.began = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    who = g.get("principal")
+    log.info(
+        "request",
+        method=request.method,
+        endpoint=request.endpoint,
+        path=request.path,
+        status=response.status_code,
+        milliseconds=round((time.perf_counter() - g.began) * 1000, 1),
+        user_id=who.id if who else None,
+    )
+    return response
+
+
+def install(app: Flask) -> None:
+    """Give every request an id (a well-formed one of a proxy is kept) and log it when it is answered."""
+    app.before_request(_begin)
+    app.after_request(_end)

@@ -1,0 +1,90 @@
+"""What protects every page: headers, CSRF, refused signs, ids that fit, redirects that stay here."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from flask_talisman import Talisman
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import BadRequest
+from werkzeug.routing import IntegerConverter
+
+csrf = CSRFProtect()
+BIGINT_MAX = 2**63 - 1
+
+
+class IdConverter(IntegerConverter):
+    """A positive integer that fits PostgreSQL's bigint; anything else is simply not found."""
+
+    def __init__(self, map) -> None:  # type: ignore[no-untyped-def]  # noqa: A002, ANN001 - werkzeug's signature
+        super().__init__(map, min=1, max=BIGINT_MAX)
+
+
+def content_security_policy(asset_host: str | None) -> dict[str, str]:
+    """Nothing inline, nothing evaluated, nothing from elsewhere but the host of the hashed files, if there is one."""
+    ours = f"'self' {asset_host}" if asset_host else "'self'"
+    return {
+        "default-src": "'none'",
+        "script-src": ours,
+        "style-src": ours,
+        "img-src": ours,
+        "font-src": ours,
+        "connect-src": "'self'",
+        "manifest-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+def safe_next(target: str | None) -> str | None:
+    """The path to go on to, if it stays on this site; None for anything else.
+
+    Browsers read a backslash as a slash and drop tabs and newlines, so these never pass.
+    """
+    if not target or len(target) > 2_000 or not target.startswith("/") or target.startswith("//"):
+        return None
+    if "\\" in target or any(ord(sign) < 33 or ord(sign) == 127 for sign in target):
+        return None
+    parts = urlsplit(target)
+    return None if parts.scheme or parts.netloc else target
+
+
+def _refuse_nul() -> None:
+    """No text that people send may hold the NUL character: no database column can store it."""
+    texts = [*request.args.values(), request.path]
+    if request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        texts += [each for pair in request.form.items(multi=True) for each in pair]
+    if any("\x00" in text for text in texts):
+        raise BadRequest("The text contains a character (NUL) that cannot be stored. Remove it and send again.")
+
+
+def _no_store(response: Response) -> Response:
+    """Pages belong to one person; only what says otherwise may be kept by caches."""
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def install(app: Flask) -> None:
+    """Attach all of it."""
+    app.url_map.converters["id"] = IdConverter
+    csrf.init_app(app)
+    secure = bool(app.config["SESSION_COOKIE_SECURE"])
+    Talisman(
+        app,
+        force_https=False,
+        strict_transport_security=secure,
+        frame_options="DENY",
+        content_security_policy=content_security_policy(app.config.get("ASSET_URL")),
+        referrer_policy="same-origin",
+        permissions_policy={
+            "browsing-topics": "()",
+            "camera": "()",
+            "geolocation": "()",
+            "microphone": "()",
+        },
+        session_cookie_secure=secure,
+        x_xss_protection=False,
+    )
+    app.before_request(_refuse_nul)
+    app.after_request(_no_store)

@@ -1,0 +1,110 @@
+"""Real parts for every test: an own PostgreSQL per worker, migrated once; each test in a transaction that is rolled back."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import scoped_session
+
+from codyverse import create_app
+from codyverse.core.database import db
+from codyverse.core.embedded import throwaway
+from config import load_settings
+
+TEMPLATE = "cv_template"
+_numbers = itertools.count(1)
+
+
+def settings_for(url: str, **more: str):
+    """Settings of a test: nothing of the process's environment, cheap hashing, limits far away."""
+    values = {
+        "CODYVERSE_ENV": "testing",
+        "DATABASE_URL": url,
+        "ARGON2_TIME_COST": "1",
+        "ARGON2_MEMORY_KIB": "1024",
+        "RATELIMIT_DEFAULT": "100000 per minute",
+        "RATELIMIT_SIGN_IN": "100000 per minute",
+        "LOG_LEVEL": "WARNING",
+    }
+    return load_settings(values | more)
+
+
+def named(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def statement(url: str, sql: str) -> None:
+    """One statement outside any transaction, from another database than the one it is about."""
+    engine = create_engine(named(url, "postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(sql))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """A throw-away PostgreSQL with a migrated template database; its URL."""
+    with throwaway() as url:
+        statement(url, f"create database {TEMPLATE}")
+        made = create_app(settings_for(named(url, TEMPLATE)))
+        with made.app_context():
+            upgrade()
+            db.engine.dispose()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _application(cluster: str) -> Iterator[Flask]:
+    statement(cluster, f"create database cv_tests template {TEMPLATE}")
+    made = create_app(settings_for(named(cluster, "cv_tests")))
+    db.session.session_factory.configure(join_transaction_mode="create_savepoint")
+    yield made
+    with made.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(_application: Flask) -> Iterator[Flask]:
+    """The application; whatever the test commits is gone afterwards."""
+    with _application.app_context():
+        engines = db.engines
+        engine = engines[None]
+        connection = engine.connect()
+        outer = connection.begin()
+        engines[None] = connection
+        try:
+            yield _application
+        finally:
+            db.session.remove()
+            engines[None] = engine
+            outer.rollback()
+            connection.close()
+
+
+@pytest.fixture
+def db_session(app: Flask) -> scoped_session:
+    """The session of a test that calls services and queries; commits are rolled back at the end."""
+    return db.session
+
+
+@pytest.fixture
+def committed_app(cluster: str) -> Iterator[Flask]:
+    """The application on a fresh database of its own, where commits are real: for threads and crashes."""
+    name = f"cv_own_{next(_numbers)}"
+    statement(cluster, f"create database {name} template {TEMPLATE}")
+    made = create_app(settings_for(named(cluster, name), POOL_MAX="60"))
+    with made.app_context():
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+    statement(cluster, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def committed_database(committed_app: Flask) -> Flask:
+    """The same under the name that says what it is for."""
+    return committed_app
