@@ -1,0 +1,57 @@
+"""The learner's days in the database: the date to stamp on a fact, today's date for a page, days that bridge."""
+
+from datetime import date, datetime
+
+from sqlalchemy import bindparam, select, update
+
+from codyverse.accounts.models import User, ZoneFact
+from codyverse.accounts.rules import Reckoning, ShortDays, stamped_date
+from codyverse.core.database import session
+from codyverse.core.errors import NotFound
+
+_USER = select(User.time_zone, User.day_start_hour, User.last_game_date).where(
+    User.id == bindparam("user_id")
+)
+_USER_LOCKED = _USER.with_for_update(key_share=True)
+_RAISE = update(User).where(User.id == bindparam("whom")).values(last_game_date=bindparam("reached"))
+_FACTS = (
+    select(ZoneFact.since, ZoneFact.time_zone, ZoneFact.day_start_hour)
+    .where(ZoneFact.user_id == bindparam("user_id"))
+    .order_by(ZoneFact.since)
+)
+
+
+def game_date_for(user_id: int, at: datetime) -> date:
+    """The date to stamp on what this learner does at `at`; never before one that was stamped already.
+
+    Locks the user's row until the end of the transaction, which makes it the first lock of every write about a
+    learner. One statement, two on the first fact of a day. Raises NotFound.
+    """
+    user = session.connection().execute(_USER_LOCKED, {"user_id": user_id}).one_or_none()
+    if user is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    return raise_game_date(user_id, at, user.time_zone, user.day_start_hour, user.last_game_date)
+
+
+def raise_game_date(
+    user_id: int, at: datetime, time_zone: str, day_start_hour: int, last: date | None
+) -> date:
+    """The same for a caller who has read and locked the user's row with a statement of its own."""
+    today = stamped_date(at, time_zone, day_start_hour, last)
+    if today != last:
+        session.connection().execute(_RAISE, {"whom": user_id, "reached": today})
+    return today
+
+
+def today_of(user_id: int, at: datetime) -> date:
+    """The learner's date at `at`, for showing: locks and writes nothing. Raises NotFound."""
+    user = session.connection().execute(_USER, {"user_id": user_id}).one_or_none()
+    if user is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    return stamped_date(at, user.time_zone, user.day_start_hour, user.last_game_date)
+
+
+def short_days(user_id: int) -> ShortDays:
+    """The dates of this learner that bridge a streak, by the facts about their zone. One statement."""
+    rows = session.connection().execute(_FACTS, {"user_id": user_id})
+    return ShortDays([Reckoning(*row) for row in rows])
