@@ -335,13 +335,23 @@ def _derived(settings: Settings) -> dict[str, object]:
     """The settings whose default follows from others (docs/settings.md says how)."""
     return {
         "secret_key": settings.secret_key or _made_up_secret(settings),
-        "base_url": settings.base_url or f"http://{settings.host}:{settings.port}",
+        "base_url": settings.base_url or _local_address(settings),
         "ratelimit_storage_uri": settings.ratelimit_storage_uri or _limits_address(settings.redis_url),
         "log_format": settings.log_format or ("json" if settings.is_public else "text"),
         "session_cookie_secure": (
             settings.is_public if settings.session_cookie_secure is None else settings.session_cookie_secure
         ),
     }
+
+
+def reachable_host(host: str) -> str:
+    """Where this machine reaches a server that listens on `host`, which may mean all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not opened)
+
+
+def _local_address(settings: Settings) -> str:
+    host = reachable_host(settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _limits_address(redis_url: str | None) -> str:

@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,16 +130,23 @@ def throwaway() -> Iterator[str]:
 
 
 _of_this_process: dict[Path, Lease] = {}
+_one_at_a_time = threading.Lock()
 
 
 def for_process(data_dir: Path) -> Lease:
-    """The lease of this process, taken at the first call and given back at its end."""
+    """The lease of this process, taken at the first call and given back at its end.
+
+    Each call makes sure that the database still runs, which is cheap: call it for every new connection.
+    """
     data_dir = Path(data_dir).resolve()
-    if data_dir not in _of_this_process:
-        lease = acquire(data_dir)
-        _of_this_process[data_dir] = lease
-        atexit.register(lease.release)
-    return _of_this_process[data_dir]
+    with _one_at_a_time:
+        lease = _of_this_process.get(data_dir)
+        if lease is None:
+            lease = _of_this_process[data_dir] = acquire(data_dir)
+            atexit.register(lease.release)
+        elif not lease.is_running():
+            lease.restore()
+    return lease
 
 
 def _running(folder: Path) -> Path | None:

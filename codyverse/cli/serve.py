@@ -1,0 +1,184 @@
+"""flask serve: everything that `make run` needs, in one process that cleans up behind itself."""
+
+import contextlib
+import errno
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from codyverse.core import processes
+from codyverse.core.database import db
+from codyverse.core.embedded import EmbeddedPostgresError, for_process
+from config import ROOT, Settings, reachable_host
+
+START_SECONDS = 60
+STOP_SECONDS = 8
+"""So long may requests that are under way take once the server has been asked to stop."""
+
+
+class Stopped(BaseException):
+    """Somebody asked the server to stop: Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+@click.command("serve")
+@click.option("--demo", is_flag=True, help="First add demo learners with weeks of history.")
+@with_appcontext
+@click.pass_context
+def serve(context: click.Context, demo: bool) -> None:
+    """Start the database, bring it up to date, load the courses and serve the pages until Ctrl-C.
+
+    HOST and PORT say where, WEB_WORKERS and WEB_THREADS with how many processes and threads.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    if "MAKELEVEL" in os.environ:  # a killed make must not leave its server behind
+        processes.end_with_parent()
+    try:
+        with _stoppable():
+            _check_port(settings)
+            _prepare(context, settings, demo=demo)
+            _serve(settings)
+    except Stopped:
+        click.echo("\nCody Verse has stopped. Everything is saved.")
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turns the signals that end a program into Stopped, once: after that the clean-up is not disturbed."""
+
+    def stop(*_: object) -> NoReturn:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, stop) for each in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is stop:
+                signal.signal(number, handler)
+
+
+def _check_port(settings: Settings) -> None:
+    """Says before any work is done that the port cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as fault:
+            raise click.ClickException(_port_fault(settings, fault)) from fault
+
+
+def _port_fault(settings: Settings, fault: OSError) -> str:
+    if fault.errno == errno.EADDRINUSE:
+        other = settings.port + 1 if settings.port < 65535 else 8000
+        return f"Port {settings.port} is in use by another program: choose another one, for example PORT={other}."
+    if fault.errno == errno.EACCES:
+        return f"Port {settings.port} may only be opened by root: choose one from 1024 on, for example PORT=8000."
+    return f"HOST={settings.host} is not an address of this machine: write 127.0.0.1 or 0.0.0.0."
+
+
+def _prepare(context: click.Context, settings: Settings, *, demo: bool) -> None:
+    """Database, tables, courses, and demo learners if they are wanted."""
+    try:
+        if settings.database_url is None:
+            for_process(settings.data_dir)
+    except EmbeddedPostgresError as fault:
+        raise click.ClickException(str(fault)) from fault
+    _run(context, "db", "upgrade")
+    _run(context, "content", "apply")
+    if demo:
+        _run(context, "demo", "seed")
+    db.engine.dispose()
+
+
+def _run(context: click.Context, group_name: str, name: str) -> None:
+    """Runs `flask GROUP NAME` with its defaults in this process."""
+    root = context.find_root()
+    assert isinstance(root.command, click.Group)
+    group = root.command.get_command(root, group_name)
+    assert isinstance(group, click.Group), f"flask {group_name} is missing"
+    command = group.get_command(root, name)
+    assert command is not None, f"flask {group_name} {name} is missing"
+    with command.make_context(name, [], parent=context) as inner:
+        command.invoke(inner)
+
+
+def _serve(settings: Settings) -> None:
+    server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
+    try:
+        _wait_until_it_answers(settings, server)
+        _greet(settings)
+        code = server.wait()
+    finally:
+        _stop(server)
+    raise click.ClickException(
+        f"The web server ended by itself (exit status {code}); what it said stands above."
+    )
+
+
+def _granian(settings: Settings) -> list[str]:
+    """The command line of the web server; the same engine as in production (Procfile)."""
+    return [
+        sys.executable, "-P", str(Path(processes.__file__)),
+        "--interface", "wsgi", "--no-ws", "--host", settings.host, "--port", str(settings.port),
+        "--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads),
+        "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(STOP_SECONDS - 2),
+        "--log-level", "warning", "codyverse.cli.served:app",
+    ]  # fmt: skip
+
+
+def _wait_until_it_answers(settings: Settings, server: subprocess.Popen[bytes]) -> None:
+    """Returns when a worker has answered a request, whatever it said, or when the server has ended."""
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None:
+        client = http.client.HTTPConnection(
+            reachable_host(settings.host), settings.port, timeout=START_SECONDS
+        )
+        try:
+            client.request("GET", "/health/live")
+            client.getresponse()
+            return
+        except OSError as fault:
+            if time.monotonic() > deadline:
+                raise click.ClickException(
+                    f"The web server did not answer within {START_SECONDS} s."
+                ) from fault
+            time.sleep(0.02)
+        finally:
+            client.close()
+
+
+def _greet(settings: Settings) -> None:
+    place = str(settings.data_dir) if settings.database_url is None else "the database of DATABASE_URL"
+    lines = {
+        "Cody Verse is running at": settings.base_url,
+        "Everything is kept in": place,
+        "To become its operator": ".venv/bin/flask users create --role operator you@example.org",
+        "To stop it": "Ctrl-C",
+    }
+    click.echo("\n" + "\n".join(f"  {what:<26}{answer}" for what, answer in lines.items()) + "\n")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Asks the server and its workers to finish, and makes sure that they did."""
+    with contextlib.suppress(ProcessLookupError):
+        server.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
