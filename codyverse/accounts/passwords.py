@@ -9,6 +9,7 @@ import threading
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -63,13 +64,12 @@ class _Hashing:
         return self._argon2.check_needs_rehash(stored)
 
 
-_hashing = _Hashing(HashingCost())
+_in_use = [_Hashing(HashingCost())]
 
 
 def configure(cost: HashingCost) -> None:
     """Use this cost from now on. Hashes made with another cost stay valid and are renewed at the next sign-in."""
-    global _hashing
-    _hashing = _Hashing(cost)
+    _in_use[0] = _Hashing(cost)
 
 
 def normalised(password: str) -> str:
@@ -79,18 +79,18 @@ def normalised(password: str) -> str:
 
 def hashed(password: str) -> str:
     """The Argon2id hash to keep; takes some 25 ms of CPU. Raises Unavailable when too many wait."""
-    return _hashing.hash(normalised(password))
+    return _in_use[0].hash(normalised(password))
 
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether this is the password. `stored` None (nobody has that address) takes just as long and is False."""
-    right = _hashing.verify(stored or _hashing.decoy, normalised(password))
+    right = _in_use[0].verify(stored or _in_use[0].decoy, normalised(password))
     return right and stored is not None
 
 
 def needs_rehash(stored: str) -> bool:
     """Whether the stored hash was made with another cost than today's."""
-    return _hashing.stale(stored)
+    return _in_use[0].stale(stored)
 
 
 @lru_cache(maxsize=1)
@@ -115,7 +115,9 @@ def faults(password: str, *, role: str = "learner", about: tuple[str, ...] = ())
         return [f"Use at most {MAX_LENGTH} characters."]
     plain = password.casefold().strip()
     if plain in _common() or _is_simple_run(plain):
-        return ["This is one of the passwords that are tried first. Choose one that others would not think of."]
+        return [
+            "This is one of the passwords that are tried first. Choose one that others would not think of."
+        ]
     for word in _words(about):
         if word in plain and len(plain) - len(word) < 4:
             return ["This is too close to your name or address. Choose something that cannot be looked up."]
@@ -126,7 +128,7 @@ def _is_simple_run(plain: str) -> bool:
     """One sign repeated, a short piece repeated, or neighbours in the alphabet or on the number row."""
     if any(plain == (plain[:n] * len(plain))[: len(plain)] for n in (1, 2, 3)):
         return True
-    steps = {ord(b) - ord(a) for a, b in zip(plain, plain[1:], strict=False)}
+    steps = {ord(b) - ord(a) for a, b in pairwise(plain)}
     return steps in ({1}, {-1})
 
 

@@ -109,7 +109,17 @@ def principal_for_token(token: str) -> Principal | None:
     row = session.execute(_PRINCIPAL, values).one_or_none()
     if row is None:
         return None
-    return Principal(*row[:8], preferences=Preferences.read(row.preferences))
+    return Principal(
+        id=row.id,
+        session_id=row.session_id,
+        role=row.role,
+        display_name=row.display_name,
+        email=row.email,
+        time_zone=row.time_zone,
+        day_start_hour=row.day_start_hour,
+        locale=row.locale,
+        preferences=Preferences.read(row.preferences),
+    )
 
 
 def account_by_email(email: str) -> Account:

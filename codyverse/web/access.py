@@ -34,7 +34,6 @@ def principal_or_none() -> Principal | None:
         g.principal = queries.principal_for_token(token) if isinstance(token, str) else None
         if token is not None and g.principal is None:
             session.pop(TOKEN, None)
-            session.pop(PERSON, None)
     found: Principal | None = g.principal
     return found
 

@@ -8,6 +8,7 @@ from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
 from codyverse.gamification import services as game
 from codyverse.web import access as gate
+from codyverse.web import held
 from codyverse.web.access import access, principal
 from codyverse.web.forms import PasswordForm, PreferencesForm, ProfileForm, RegisterForm, SignInForm
 from codyverse.web.limits import per_account, per_address
@@ -73,7 +74,9 @@ def sign_in() -> Response:
     form = SignInForm()
     try:
         with unit_of_work():
-            token, person_id = services.sign_in(form.text("email"), form.text("password"), request.user_agent.string)
+            token, person_id = services.sign_in(
+                form.text("email"), form.text("password"), request.user_agent.string
+            )
     except Invalid as fault:
         form.take(fault)
         return _sign_in_page(form, 422)

@@ -49,7 +49,9 @@ def _small(text: str) -> int:
 def _placed(form: MultiDict[str, str]) -> list[tuple[int, str]]:
     """The lines that were given a place, in the order of their places."""
     placed = [
-        (_small(form[key]), key.removeprefix("position-")) for key in _keys("position-", form) if form[key] != ""
+        (_small(form[key]), key.removeprefix("position-"))
+        for key in _keys("position-", form)
+        if form[key] != ""
     ]
     if any(place < 1 for place, _ in placed):
         raise Invalid({"answer": ["A place is a number from 1 on."]})

@@ -13,8 +13,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from codyverse.core import errors
-from codyverse.web import htmx
-from codyverse.web.security import safe_next
+from codyverse.web import held, htmx
+from codyverse.web.security import RefusedText, safe_next
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ def _answer(status: int, message: str, headers: dict[str, str] | None = None) ->
 
 def _domain(fault: errors.DomainError) -> AnyResponse:
     if isinstance(fault, errors.NotSignedIn) and not htmx.wants_fragment():
+        held.hold()
         here = request.full_path.rstrip("?") if request.method == "GET" else _referring_path()
         return redirect(url_for("accounts.sign_in", next=here), 303)
     headers = {}
@@ -81,8 +82,8 @@ def _http(fault: HTTPException) -> AnyResponse:
     message = SAY.get(status, HTTPStatus(status).phrase + ".")
     if isinstance(fault, CSRFError):
         message = "This page was open for too long or in another session. Go back, reload it and send again."
-    elif status == 400 and type(fault).__name__ == "BadRequest" and fault.description.startswith("The text"):
-        message = fault.description
+    elif isinstance(fault, RefusedText):
+        message = fault.message
     keep = {"Allow", "Retry-After"}
     headers = {key: value for key, value in fault.get_headers() if key in keep}
     if isinstance(fault, RateLimitExceeded):
@@ -92,15 +93,17 @@ def _http(fault: HTTPException) -> AnyResponse:
 
 def _database(fault: Exception) -> AnyResponse:
     """The database does not answer, or refuses: the first can pass, the second is ours to mend."""
-    gone = isinstance(fault, OperationalError | PoolTimeout) or getattr(fault, "connection_invalidated", False)
-    log.exception("database failed")
+    gone = isinstance(fault, OperationalError | PoolTimeout) or getattr(
+        fault, "connection_invalidated", False
+    )
+    log.error("database failed", exc_info=fault)
     if gone:
         return _answer(503, SAY[503], {"Retry-After": "5"})
     return _answer(500, SAY[500])
 
 
-def _unknown(_fault: Exception) -> AnyResponse:
-    log.exception("unhandled")
+def _unknown(fault: Exception) -> AnyResponse:
+    log.error("unhandled", exc_info=fault)
     return _answer(500, SAY[500])
 
 

@@ -5,7 +5,10 @@ from flask import Response, request
 
 def wants_fragment() -> bool:
     """Whether htmx asks for a piece of the page to swap in, not for a whole page."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type", "partial") == "partial"
+    return (
+        request.headers.get("HX-Request") == "true"
+        and request.headers.get("HX-Request-Type", "partial") == "partial"
+    )
 
 
 def vary(response: Response) -> Response:

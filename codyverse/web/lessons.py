@@ -24,7 +24,9 @@ def _open_attempt(lesson_id: int) -> int:
     """The learner's open attempt at this lesson. Raises Conflict when there is none (finished in another tab, or never begun)."""
     found = queries.open_attempt_id(principal().id, lesson_id)
     if found is None:
-        raise Conflict("This lesson is not open: it was finished in another tab, or not begun. Reload the page.")
+        raise Conflict(
+            "This lesson is not open: it was finished in another tab, or not begun. Reload the page."
+        )
     return found
 
 
@@ -48,7 +50,9 @@ def show(lesson_id: int) -> Response:
     return _player_page(player)
 
 
-def _player_page(player: PlayerView, status: int = 200, fault: str = "", *, answered: bool = False) -> Response:
+def _player_page(
+    player: PlayerView, status: int = 200, fault: str = "", *, answered: bool = False
+) -> Response:
     context: dict[str, Any] = {"player": player, "fault": fault, "answered": answered}
     if htmx.wants_fragment():
         return fragment(PLAYER, "step", "updates", status=status, **context)
@@ -82,7 +86,9 @@ def answer(lesson_id: int, step_id: int) -> Response:
     player = queries.player_at(principal().id, attempt_id, step_id)
     if htmx.wants_fragment():
         return _player_page(player, answered=True)
-    return redirect(url_for(".show", lesson_id=lesson_id, step=player.current.position, _anchor="verdict"), 303)
+    return redirect(
+        url_for(".show", lesson_id=lesson_id, step=player.current.position, _anchor="verdict"), 303
+    )
 
 
 def _try_no() -> int:

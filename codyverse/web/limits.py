@@ -23,7 +23,9 @@ def _sign_in_limit() -> str:
 
 
 limiter = Limiter(who, headers_enabled=True, strategy="moving-window", key_prefix="cv:moving-window")
-per_address = limiter.limit(_sign_in_limit, key_func=get_remote_address, methods=["POST"], override_defaults=False)
+per_address = limiter.limit(
+    _sign_in_limit, key_func=get_remote_address, methods=["POST"], override_defaults=False
+)
 per_account = limiter.limit(
     _sign_in_limit,
     key_func=claimed_account,

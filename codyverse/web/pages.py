@@ -30,7 +30,7 @@ def gallery() -> Response:
 
 
 @bp.get("/health/live")
-@limiter.exempt  # type: ignore[untyped-decorator]
+@limiter.exempt
 @access("anyone")
 def live() -> Response:
     """The process answers; nothing else is asked."""

@@ -12,10 +12,16 @@ csrf = CSRFProtect()
 BIGINT_MAX = 2**63 - 1
 
 
+class RefusedText(BadRequest):
+    """Text that cannot be stored."""
+
+    message = "The text contains a character (NUL) that cannot be stored. Remove it and send again."
+
+
 class IdConverter(IntegerConverter):
     """A positive integer that fits PostgreSQL's bigint; anything else is simply not found."""
 
-    def __init__(self, map) -> None:  # type: ignore[no-untyped-def]  # noqa: A002, ANN001 - werkzeug's signature
+    def __init__(self, map) -> None:  # type: ignore[no-untyped-def]  # noqa: A002 - werkzeug's signature
         super().__init__(map, min=1, max=BIGINT_MAX)
 
 
@@ -55,7 +61,9 @@ def _refuse_nul() -> None:
     if request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         texts += [each for pair in request.form.items(multi=True) for each in pair]
     if any("\x00" in text for text in texts):
-        raise BadRequest("The text contains a character (NUL) that cannot be stored. Remove it and send again.")
+        raise BadRequest(
+            "The text contains a character (NUL) that cannot be stored. Remove it and send again."
+        )
 
 
 def _no_store(response: Response) -> Response:

@@ -1,0 +1,61 @@
+"""Walks every route for the rules of the house."""
+
+import inspect
+
+import pytest
+from flask import Flask
+
+from tests.web.visits import HTMX
+
+POLICIES = {"anyone", "stranger", "learner", "author", "operator"}
+OPEN_TO_STRANGERS = {
+    "pages.landing",
+    "pages.gallery",
+    "pages.live",
+    "accounts.register_form",
+    "accounts.register",
+    "accounts.sign_in_form",
+    "accounts.sign_in",
+    "courses.catalogue",
+    "courses.show",
+}
+
+
+def test_every_route_names_its_policy(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        assert getattr(view, "access", None) in POLICIES, rule.endpoint
+
+
+def test_what_strangers_may_see_is_written_down_here(app: Flask) -> None:
+    open_ones = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if app.view_functions[rule.endpoint].access in {"anyone", "stranger"}
+    }
+    assert open_ones == OPEN_TO_STRANGERS
+
+
+def test_views_are_short(app: Flask) -> None:
+    for name, view in app.view_functions.items():
+        lines = len(inspect.getsource(inspect.unwrap(view)).splitlines())
+        assert lines <= 40, f"{name} has {lines} lines"
+
+
+def test_no_route_reads_and_writes_by_the_same_method(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        assert not ({"GET", "POST"} <= (rule.methods or set())), f"{rule.rule} mixes GET and POST"
+        assert not ({"PUT", "PATCH", "DELETE"} & (rule.methods or set())), f"{rule.rule}: HTML writes are POST"
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_stranger_gets_nothing_of_a_learners(app: Flask, headers: dict[str, str]) -> None:
+    client = app.test_client()
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in OPEN_TO_STRANGERS or "GET" not in (rule.methods or set()):
+            continue
+        path = rule.rule
+        for argument in rule.arguments:
+            path = path.replace(f"<id:{argument}>", "1").replace(f"<{argument}>", "x")
+        response = client.get(path, headers=headers)
+        assert response.status_code == (401 if headers else 303), path
