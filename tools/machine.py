@@ -1,0 +1,111 @@
+"""Finds what the tests need from the machine, Chromium and Java, and installs it where that is allowed.
+
+    python tools/machine.py          find both; install what is missing where root or sudo may use apt
+
+Tests ask `chromium()` and `java()` for the programs. CHROMIUM and JAVA may name them.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
+CHROMIUM_PLACES = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+)
+DOWNLOADED = (  # by `playwright install chromium`
+    ("~/.cache/ms-playwright", "chromium-*/chrome-linux*/chrome"),
+    ("~/Library/Caches/ms-playwright", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*"),
+)
+JAVA_PLACES = ("/opt/homebrew/opt/openjdk/bin/java", "/usr/local/opt/openjdk/bin/java")
+
+PACKAGES = {"Chromium": "chromium", "Java": "default-jre-headless"}
+ADVICE = {
+    "Chromium": "install Chromium or Chrome (Debian: apt install chromium; macOS: brew install --cask google-chrome; "
+    "anywhere: .venv/bin/playwright install --with-deps chromium), or name it with CHROMIUM=/path/to/it",
+    "Java": "install Java 17 or newer (Debian and Ubuntu: apt install default-jre-headless; macOS: brew install openjdk), "
+    "or name it with JAVA=/path/to/java",
+}
+
+
+def chromium() -> Path | None:
+    """The browser for the tests, None if there is none that starts."""
+    named = os.environ.get("CHROMIUM")
+    candidates = [named] if named else [*map(shutil.which, CHROMIUM_NAMES), *CHROMIUM_PLACES, *_downloaded()]
+    return next((Path(each) for each in candidates if each and _starts(each, "--version")), None)
+
+
+def java() -> Path | None:
+    """Java for the HTML validator, None if there is none that starts (macOS has a stub that does not)."""
+    named = os.environ.get("JAVA")
+    candidates = [named] if named else [shutil.which("java"), *JAVA_PLACES]
+    return next((Path(each) for each in candidates if each and _starts(each, "-version")), None)
+
+
+def _downloaded() -> list[str]:
+    found = [path for folder, pattern in DOWNLOADED for path in Path(folder).expanduser().glob(pattern)]
+    return [str(path) for path in sorted(found, reverse=True)]
+
+
+def _starts(program: str, option: str) -> bool:
+    try:
+        return subprocess.run([program, option], capture_output=True, check=False, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _apt() -> list[str] | None:
+    """How to call apt-get without being asked anything; None where that is not allowed."""
+    if shutil.which("apt-get") is None:
+        return None
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"]
+    if os.geteuid() == 0:
+        return quiet
+    if (
+        shutil.which("sudo")
+        and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    ):
+        return ["sudo", "-n", *quiet]
+    return None
+
+
+def _install(names: list[str], log: Path) -> None:
+    """Installs what apt offers under these names; what fails is seen when it is looked for again."""
+    apt = _apt()
+    if apt is None:
+        return
+    packages = [PACKAGES[name] for name in names]
+    print(f"Installing {' and '.join(packages)} …", flush=True)
+    with log.open("w") as said:
+        for words in (["update"], *(["install", "--no-install-recommends", package] for package in packages)):
+            subprocess.run([*apt, *words], stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False)
+
+
+def missing() -> list[str]:
+    """Which of the two are not there."""
+    return [name for name, find in (("Chromium", chromium), ("Java", java)) if find() is None]
+
+
+def main() -> int:
+    """0 when everything is there (now), 1 with one sentence per missing thing."""
+    lacking = missing()
+    if not lacking:
+        return 0
+    log = Path(tempfile.gettempdir()) / f"codyverse-apt-{os.getpid()}.log"
+    _install(lacking, log)
+    lacking = missing()
+    for name in lacking:
+        details = f" What apt said: {log}" if log.exists() else ""
+        print(f"The tests need {name}: {ADVICE[name]}.{details}", file=sys.stderr)
+    if not lacking:
+        log.unlink(missing_ok=True)
+    return 1 if lacking else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
