@@ -1,6 +1,7 @@
 """Tables of the game. The ledger is the truth; `players` keeps its sums and changes only in the same transaction."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Text,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,7 +23,11 @@ CURRENCIES = ("xp", "coins", "gems")
 
 
 class LedgerEntry(Base):
-    """One movement of one currency; append-only. `rule` says why, `source` for which fact, together only once."""
+    """One movement of one currency; append-only. `rule` says why, `source` for which fact, together only once.
+
+    `details` keeps the numbers that went into it, so that it can be explained for good; `attempt_id` names the attempt
+    in which it was earned.
+    """
 
     __tablename__ = "ledger_entries"
     __table_args__ = (
@@ -29,6 +35,7 @@ class LedgerEntry(Base):
         CheckConstraint("amount <> 0", name="amount"),
         Index("uq_ledger_entries_once", "user_id", "currency", "rule", "source", unique=True),
         Index("ix_ledger_entries_user_id_id", "user_id", "id"),
+        Index("ix_ledger_entries_attempt_id", "attempt_id", postgresql_where=text("attempt_id is not null")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -39,6 +46,8 @@ class LedgerEntry(Base):
     source: Mapped[str] = mapped_column(Text)
     local_date: Mapped[date]
     created_at: Mapped[datetime]
+    attempt_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("attempts.id"))
+    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
 
 
 class Player(Base):
@@ -72,7 +81,7 @@ class DailyGoal(Base):
     __table_args__ = (
         PrimaryKeyConstraint("user_id", "local_date", "slot"),
         CheckConstraint("slot between 1 and 3", name="slot"),
-        CheckConstraint("kind in ('lessons', 'xp', 'minutes', 'first_try')", name="kind"),
+        CheckConstraint("kind in ('lessons', 'xp', 'minutes', 'first_try', 'right')", name="kind"),
         CheckConstraint("target > 0", name="target"),
     )
 

@@ -249,4 +249,3 @@ def streak(active_days: Iterable[date], bridged_days: Container[date], today: da
 def current_streak(run: int, last: date | None, today: date, bridged_days: Container[date]) -> int:
     """What a run that ended on `last` is worth today: all of it while it can still go on, else 0."""
     return run if last is not None and bridged(last, today, bridged_days) else 0
-

@@ -24,8 +24,8 @@ class Attempt(Base):
     """One going-through of a lesson. At most one is open per learner and lesson.
 
     `seconds` is the counted study time so far, `last_event_at` the moment it was counted up to. `seed` makes the
-    random option ids of this attempt. `score` (0–100, unrounded) and `result` (what the completion earned, as
-    shown on the summary) are set at completion.
+    random option ids of this attempt and never leaves the server. `score` (0–100 to nine places) is set at completion;
+    what that earned stands in the ledger.
     """
 
     __tablename__ = "attempts"
@@ -56,7 +56,11 @@ class Attempt(Base):
 
 
 class AttemptStep(Base):
-    """A step within an attempt, pinned to the revision that was current when the attempt began."""
+    """A step within an attempt, pinned to the revision that was current when the attempt began.
+
+    `first_correct` is what its first answer was, `solved` whether any answer was right, `done_at` when it was read or
+    first answered.
+    """
 
     __tablename__ = "attempt_steps"
     __table_args__ = (
@@ -71,6 +75,7 @@ class AttemptStep(Base):
     asks: Mapped[bool]
     tries: Mapped[int] = mapped_column(server_default="0")
     first_correct: Mapped[bool | None]
+    solved: Mapped[bool] = mapped_column(server_default=text("false"))
     hints: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     done_at: Mapped[datetime | None]
     draft: Mapped[dict[str, Any] | None]
@@ -105,7 +110,7 @@ class Answer(Base):
 
 
 class LessonProgress(Base):
-    """A learner's standing with a lesson that they have finished at least once."""
+    """A learner's standing with a lesson that they have finished at least once. Dates are the learner's own."""
 
     __tablename__ = "lesson_progress"
     __table_args__ = (
@@ -120,13 +125,15 @@ class LessonProgress(Base):
     first_completed_at: Mapped[datetime]
     first_local_date: Mapped[date]
     last_completed_at: Mapped[datetime]
+    last_local_date: Mapped[date]
 
 
 class ActivityDay(Base):
     """What a learner did on one of their local days: the only input of streak and goals.
 
     `lessons` counts finished lessons, repeats included; `distinct_lessons` counts each lesson once a day; `first_try`
-    counts steps right at the first answer, each step once ever; `xp` is lesson XP only.
+    counts steps right at the first answer, each step once ever; `answers` and `correct` count until a step is solved in
+    its attempt, what comes after is practice; `xp` is lesson XP only, filled by the game.
     """
 
     __tablename__ = "activity_days"

@@ -17,6 +17,11 @@ _STORED = Decimal("0.000000001")
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+def attempt_key(seed: int) -> bytes:
+    """The attempt's secret, from which the ids and the order of options are derived."""
+    return seed.to_bytes(8, "big")
+
+
 def score(right: int, asked: int) -> Fraction:
     """0–100, exact: steps right at the first graded answer ÷ steps that ask; with none that ask 100 (DESIGN §2)."""
     return Fraction(100) if asked == 0 else Fraction(100 * right, asked)

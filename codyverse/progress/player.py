@@ -1,0 +1,291 @@
+"""The lesson player and the summary after it: an attempt as its learner sees it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, select
+
+from codyverse.core.database import session
+from codyverse.core.errors import NotFound
+from codyverse.courses import exercises
+from codyverse.courses import queries as courses
+from codyverse.courses.exercises import ExerciseView, Verdict
+from codyverse.courses.models import Course, Lesson
+from codyverse.courses.queries import StepContent
+from codyverse.progress.models import Answer, Attempt, AttemptStep, LessonProgress
+from codyverse.progress.rules import attempt_key
+
+
+@dataclass(frozen=True, slots=True)
+class StepDot:
+    """A step in the progress bar. `right`: None before an answer and for teaching steps, then whether it was ever right."""
+
+    position: int
+    state: str
+    right: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """The step that is shown. `given` is the draft, else the last answer, in the contract's shape; `try_no` the next try.
+
+    `verdict` belongs to the last answer. `hints` are those taken, as HTML; `hints_left` how many more there are.
+    """
+
+    step_id: int
+    position: int
+    kind: str
+    title: str
+    body_html: str
+    done: bool
+    exercise: ExerciseView | None
+    given: Any
+    try_no: int
+    hints: tuple[str, ...]
+    hints_left: int
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerView:
+    """An attempt as its player shows it. `all_done`: every step was read or answered."""
+
+    attempt_id: int
+    lesson_id: int
+    lesson_title: str
+    goal: str
+    course_slug: str
+    course_title: str
+    steps: tuple[StepDot, ...]
+    current: StepView
+    all_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """How an asking step went: right at the first answer or not, after how many tries, with how many hints."""
+
+    position: int
+    title: str
+    first_right: bool
+    tries: int
+    hints: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A finished attempt: `score` 0–100, `right` of `asked` steps at the first answer, `seconds` of study time."""
+
+    attempt_id: int
+    lesson_id: int
+    lesson_title: str
+    course_slug: str
+    course_title: str
+    first_time: bool
+    score: Decimal
+    best_score: Decimal
+    right: int
+    asked: int
+    seconds: int
+    completed_at: datetime
+    local_date: date
+    steps: tuple[StepOutcome, ...]
+    next_lesson_id: int | None
+    next_lesson_title: str | None
+
+
+_LAST_ANSWER = and_(
+    Answer.attempt_id == AttemptStep.attempt_id,
+    Answer.step_id == AttemptStep.step_id,
+    Answer.try_no == AttemptStep.tries,
+)
+_PLAYER = (
+    select(
+        Attempt.id,
+        Attempt.lesson_id,
+        Attempt.seed,
+        Lesson.title,
+        Lesson.goal,
+        Course.key,
+        Course.title.label("course_title"),
+        AttemptStep.step_id,
+        AttemptStep.revision_id,
+        AttemptStep.position,
+        AttemptStep.asks,
+        AttemptStep.tries,
+        AttemptStep.solved,
+        AttemptStep.hints,
+        AttemptStep.done_at,
+        AttemptStep.draft,
+        Answer.answer,
+    )
+    .select_from(Attempt)
+    .join(Lesson, Lesson.id == Attempt.lesson_id)
+    .join(Course, Course.id == Lesson.course_id)
+    .join(AttemptStep, AttemptStep.attempt_id == Attempt.id)
+    .outerjoin(Answer, _LAST_ANSWER)
+    .where(Attempt.id == bindparam("attempt_id"), Attempt.user_id == bindparam("user_id"))
+    .order_by(AttemptStep.position, AttemptStep.step_id)
+)
+
+
+def player(user_id: int, attempt_id: int, step: int | None = None) -> PlayerView:
+    """The learner's own attempt at the step in place `step`; without one, or out of range, at the first that is open.
+
+    When all are done that is the last one. Two statements. Raises NotFound.
+    """
+    rows = _steps(user_id, attempt_id)
+    places = {row.position: index for index, row in enumerate(rows)}
+    index = places.get(step) if step is not None else None
+    return _player_at(rows, _first_open(rows) if index is None else index)
+
+
+def player_at(user_id: int, attempt_id: int, step_id: int) -> PlayerView:
+    """The same at the step with this id. Raises NotFound if the attempt has no such step."""
+    rows = _steps(user_id, attempt_id)
+    return _player_at(rows, _index_of(rows, step_id))
+
+
+def player_after(user_id: int, attempt_id: int, step_id: int) -> PlayerView:
+    """The same at the step that follows this one; after the last, at the first that is open, else at the last."""
+    rows = _steps(user_id, attempt_id)
+    index = _index_of(rows, step_id) + 1
+    return _player_at(rows, index if index < len(rows) else _first_open(rows))
+
+
+def _steps(user_id: int, attempt_id: int) -> list[Row[Any]]:
+    which = {"user_id": user_id, "attempt_id": attempt_id}
+    rows = list(session.connection().execute(_PLAYER, which))
+    if not rows:
+        raise NotFound("There is no such attempt.")
+    return rows
+
+
+def _first_open(rows: list[Row[Any]]) -> int:
+    return next((index for index, row in enumerate(rows) if row.done_at is None), len(rows) - 1)
+
+
+def _index_of(rows: list[Row[Any]], step_id: int) -> int:
+    for index, row in enumerate(rows):
+        if row.step_id == step_id:
+            return index
+    raise NotFound("There is no such step in this attempt.")
+
+
+def _player_at(rows: list[Row[Any]], index: int) -> PlayerView:
+    shown = rows[index]
+    content = courses.revisions([shown.revision_id])[shown.revision_id]
+    return PlayerView(
+        attempt_id=shown.id,
+        lesson_id=shown.lesson_id,
+        lesson_title=shown.title,
+        goal=shown.goal,
+        course_slug=shown.key,
+        course_title=shown.course_title,
+        steps=tuple(_dot(row, current=row is shown) for row in rows),
+        current=_step_view(shown, content),
+        all_done=all(row.done_at is not None for row in rows),
+    )
+
+
+def _dot(row: Row[Any], *, current: bool) -> StepDot:
+    state = "current" if current else "done" if row.done_at is not None else "open"
+    return StepDot(row.position, state, bool(row.solved) if row.tries else None)
+
+
+def _step_view(row: Row[Any], content: StepContent) -> StepView:
+    exercise, key = content.exercise, attempt_key(row.seed)
+    given = verdict = shown = None
+    hints: tuple[str, ...] = ()
+    left = 0
+    if exercise is not None:
+        shown = exercises.present(exercise, key)
+        if row.tries:
+            verdict = exercises.grade(exercise, row.answer)
+            given = exercises.encode(exercise, key, row.answer)
+        if row.draft is not None:
+            given = row.draft["given"]
+        hints = tuple(exercises.hint(exercise, n) for n in range(1, row.hints + 1))
+        left = max(0, exercises.hint_count(exercise) - row.hints)
+    return StepView(
+        step_id=row.step_id,
+        position=row.position,
+        kind=content.kind,
+        title=content.title,
+        body_html=content.body_html,
+        done=row.done_at is not None,
+        exercise=shown,
+        given=given,
+        try_no=row.tries + 1,
+        hints=hints,
+        hints_left=left,
+        verdict=verdict,
+    )
+
+
+_COMPLETION = (
+    select(
+        Attempt.lesson_id,
+        Attempt.score,
+        Attempt.seconds,
+        Attempt.completed_at,
+        Attempt.local_date,
+        LessonProgress.best_score,
+        LessonProgress.first_completed_at,
+        AttemptStep.revision_id,
+        AttemptStep.position,
+        AttemptStep.first_correct,
+        AttemptStep.tries,
+        AttemptStep.hints,
+    )
+    .select_from(Attempt)
+    .join(
+        LessonProgress,
+        and_(LessonProgress.user_id == Attempt.user_id, LessonProgress.lesson_id == Attempt.lesson_id),
+    )
+    .outerjoin(AttemptStep, and_(AttemptStep.attempt_id == Attempt.id, AttemptStep.asks))
+    .where(
+        Attempt.id == bindparam("attempt_id"),
+        Attempt.user_id == bindparam("user_id"),
+        Attempt.completed_at.is_not(None),
+    )
+    .order_by(AttemptStep.position)
+)
+
+
+def completion(user_id: int, attempt_id: int) -> Completion:
+    """A finished attempt of the learner's own, with how each asking step went. Raises NotFound, also while it is open."""
+    which = {"user_id": user_id, "attempt_id": attempt_id}
+    rows = session.connection().execute(_COMPLETION, which).all()
+    if not rows:
+        raise NotFound("There is no such finished attempt.")
+    first = rows[0]
+    asking = [row for row in rows if row.revision_id is not None]
+    contents = courses.revisions([row.revision_id for row in asking])
+    steps = tuple(
+        StepOutcome(
+            row.position, contents[row.revision_id].title, row.first_correct is True, row.tries, row.hints
+        )
+        for row in asking
+    )
+    lesson = courses.lesson(first.lesson_id)
+    return Completion(
+        attempt_id=attempt_id,
+        lesson_id=first.lesson_id,
+        lesson_title=lesson.title,
+        course_slug=lesson.course_slug,
+        course_title=lesson.course_title,
+        first_time=first.first_completed_at == first.completed_at,
+        score=first.score,
+        best_score=first.best_score,
+        right=sum(step.first_right for step in steps),
+        asked=len(steps),
+        seconds=first.seconds,
+        completed_at=first.completed_at,
+        local_date=first.local_date,
+        steps=steps,
+        next_lesson_id=lesson.next_lesson_id,
+        next_lesson_title=lesson.next_lesson_title,
+    )

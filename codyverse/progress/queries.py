@@ -1,0 +1,209 @@
+"""Reads about study: what is open or done, where to go on, study days. The player's reads stand in `player.py`."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import and_, bindparam, func, or_, select
+
+from codyverse.core.database import session
+from codyverse.courses.models import Course, Lesson, Module
+from codyverse.progress.models import ActivityDay, Attempt, AttemptStep, LessonProgress
+from codyverse.progress.player import (
+    Completion,
+    PlayerView,
+    StepDot,
+    StepOutcome,
+    StepView,
+    completion,
+    player,
+    player_after,
+    player_at,
+)
+from codyverse.progress.statements import OPEN_ATTEMPT
+
+__all__ = [
+    "Completion",
+    "Continue",
+    "Day",
+    "LessonState",
+    "PlayerView",
+    "StepDot",
+    "StepOutcome",
+    "StepView",
+    "activity",
+    "completion",
+    "continue_with",
+    "course_progress",
+    "lesson_states",
+    "open_attempt_id",
+    "player",
+    "player_after",
+    "player_at",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LessonState:
+    """Where a learner stands with a lesson: new, open or done (done stays done while it is done again)."""
+
+    state: str
+    best_score: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Where to go on: an open attempt with `steps_done` of `steps`, or a lesson not yet begun (attempt None)."""
+
+    lesson_id: int
+    lesson_title: str
+    course_slug: str
+    course_title: str
+    minutes: int
+    attempt_id: int | None
+    steps_done: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a learner did on one local day; XP is lesson XP only."""
+
+    date: date
+    lessons: int
+    answers: int
+    correct: int
+    seconds: int
+    xp: int
+
+
+def open_attempt_id(user_id: int, lesson_id: int) -> int | None:
+    """The learner's open attempt at this lesson, if there is one."""
+    found = session.connection().execute(OPEN_ATTEMPT, {"user_id": user_id, "lesson_id": lesson_id}).scalar()
+    return None if found is None else int(found)
+
+
+_OPEN = and_(
+    Attempt.user_id == bindparam("user_id"), Attempt.lesson_id == Lesson.id, Attempt.completed_at.is_(None)
+)
+_DONE = and_(LessonProgress.user_id == bindparam("user_id"), LessonProgress.lesson_id == Lesson.id)
+_STATES = (
+    select(Lesson.id, LessonProgress.best_score, Attempt.id.label("attempt_id"))
+    .select_from(Lesson)
+    .outerjoin(LessonProgress, _DONE)
+    .outerjoin(Attempt, _OPEN)
+    .where(
+        Lesson.course_id == bindparam("course_id"),
+        Lesson.retired_at.is_(None),
+        or_(LessonProgress.user_id.is_not(None), Attempt.id.is_not(None)),
+    )
+)
+
+
+def lesson_states(user_id: int, course_id: int) -> dict[int, LessonState]:
+    """The learner's standing with each lesson of a course that is begun or done; lessons that are new are left out."""
+    rows = session.connection().execute(_STATES, {"user_id": user_id, "course_id": course_id})
+    return {row.id: LessonState("open" if row.best_score is None else "done", row.best_score) for row in rows}
+
+
+_COUNTED = (
+    select(func.count().label("steps"), func.count().filter(AttemptStep.done_at.is_not(None)).label("done"))
+    .where(AttemptStep.attempt_id == Attempt.id)
+    .lateral("counted")
+)
+_LESSON_COLUMNS = (
+    Lesson.id,
+    Lesson.title,
+    Course.key,
+    Course.title.label("course_title"),
+    Lesson.minutes,
+)
+_OPEN_LESSON = (
+    select(*_LESSON_COLUMNS, Attempt.id.label("attempt_id"), _COUNTED.c.done, _COUNTED.c.steps)
+    .select_from(Attempt)
+    .join(Lesson, Lesson.id == Attempt.lesson_id)
+    .join(Course, Course.id == Lesson.course_id)
+    .join(_COUNTED, _COUNTED.c.steps > 0)
+    .where(Attempt.user_id == bindparam("user_id"), Attempt.completed_at.is_(None))
+    .order_by(Attempt.last_event_at.desc(), Attempt.id.desc())
+    .limit(1)
+)
+_LAST_DONE = (
+    select(func.max(LessonProgress.last_completed_at))
+    .join(Lesson, Lesson.id == LessonProgress.lesson_id)
+    .where(LessonProgress.user_id == bindparam("user_id"), Lesson.course_id == Course.id)
+    .correlate(Course)
+    .scalar_subquery()
+)
+_NEXT_LESSON = (
+    select(*_LESSON_COLUMNS)
+    .select_from(Lesson)
+    .join(Module, Module.id == Lesson.module_id)
+    .join(Course, Course.id == Lesson.course_id)
+    .outerjoin(LessonProgress, _DONE)
+    .where(
+        LessonProgress.user_id.is_(None),
+        Lesson.retired_at.is_(None),
+        Module.retired_at.is_(None),
+        Course.retired_at.is_(None),
+    )
+    .order_by(
+        _LAST_DONE.desc().nulls_last(),
+        Course.position,
+        Course.id,
+        Module.position,
+        Lesson.position,
+        Lesson.id,
+    )
+    .limit(1)
+)
+
+
+def continue_with(user_id: int) -> Continue | None:
+    """Where to go on: the attempt that was touched last, else the next lesson of the course that was worked on last.
+
+    For somebody new it is the first lesson of the first course; None when everything is finished.
+    """
+    connection = session.connection()
+    row = connection.execute(_OPEN_LESSON, {"user_id": user_id}).one_or_none()
+    if row is not None:
+        return Continue(*row)
+    row = connection.execute(_NEXT_LESSON, {"user_id": user_id}).one_or_none()
+    return None if row is None else Continue(*row, attempt_id=None, steps_done=0, steps=0)
+
+
+_COURSE_PROGRESS = (
+    select(Lesson.course_id, func.count())
+    .join(LessonProgress, LessonProgress.lesson_id == Lesson.id)
+    .where(LessonProgress.user_id == bindparam("user_id"), Lesson.retired_at.is_(None))
+    .group_by(Lesson.course_id)
+)
+
+
+def course_progress(user_id: int) -> dict[int, int]:
+    """How many lessons that are still offered the learner has finished, by course; courses without one are left out."""
+    rows = session.connection().execute(_COURSE_PROGRESS, {"user_id": user_id})
+    return {row[0]: row[1] for row in rows}
+
+
+_ACTIVITY = (
+    select(
+        ActivityDay.local_date,
+        ActivityDay.lessons,
+        ActivityDay.answers,
+        ActivityDay.correct,
+        ActivityDay.seconds,
+        ActivityDay.xp,
+    )
+    .where(
+        ActivityDay.user_id == bindparam("user_id"),
+        ActivityDay.local_date.between(bindparam("since"), bindparam("until")),
+    )
+    .order_by(ActivityDay.local_date)
+)
+
+
+def activity(user_id: int, since: date, until: date) -> tuple[Day, ...]:
+    """The learner's study days from `since` to `until`, both included, oldest first; days without study are left out."""
+    values = {"user_id": user_id, "since": since, "until": until}
+    return tuple(Day(*row) for row in session.connection().execute(_ACTIVITY, values))

@@ -1,0 +1,264 @@
+"""Writes about study: attempts, answers, hints, drafts, completions. Add and flush, never commit.
+
+Each function is one use case on the learner's own attempt; somebody else's does not exist (NotFound). All of them
+may be sent twice: what happened already is not counted again.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import Row
+
+from codyverse.accounts.game_days import raise_game_date
+from codyverse.core.clock import now
+from codyverse.core.database import session
+from codyverse.core.errors import Conflict, Invalid, NotFound
+from codyverse.core.events import publish
+from codyverse.courses import exercises
+from codyverse.courses import queries as courses
+from codyverse.courses.exercises import Verdict
+from codyverse.progress import rules, statements
+from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
+
+
+def start_attempt(user_id: int, lesson_id: int) -> int:
+    """Begin a lesson, or go on with the attempt that is open; the attempt's id.
+
+    A new attempt pins the revisions of its steps; an open one keeps those it began with. Raises NotFound if there is
+    no such lesson, or if it is retired and not open.
+    """
+    whose = {"user_id": user_id, "lesson_id": lesson_id}
+    connection = session.connection()
+    while (open_id := connection.execute(statements.OPEN_ATTEMPT, whose).scalar()) is None:
+        if courses.lesson(lesson_id).retired:
+            raise NotFound("This lesson is no longer offered.", "LESSON_NOT_FOUND")
+        begun = {**whose, "seed": secrets.randbits(63), "at": now()}
+        attempt_id = connection.execute(statements.START, begun).scalar()
+        if attempt_id is not None:
+            _pin_steps(attempt_id, lesson_id)
+            return int(attempt_id)
+    return int(open_id)
+
+
+def _pin_steps(attempt_id: int, lesson_id: int) -> None:
+    pins = courses.current_steps(lesson_id)
+    values = {
+        "attempt_id": attempt_id,
+        "step_ids": [pin.step_id for pin in pins],
+        "revision_ids": [pin.revision_id for pin in pins],
+        "positions": [pin.position for pin in pins],
+        "asks": [pin.asks for pin in pins],
+    }
+    session.connection().execute(statements.PIN_STEPS, values)
+
+
+def answer_step(user_id: int, attempt_id: int, step_id: int, try_no: int, given: Any) -> Verdict:
+    """Grade an answer on the revision that the attempt pinned, and keep it; the verdict with its explanation.
+
+    `given` has the contract's shape for the step's kind. Tries count from 1; the first one counts for the score, any
+    number may follow. The same answer under the same number replays its verdict and stores nothing; another answer
+    is a Conflict, as is a number out of turn or a finished attempt. Raises Invalid for what is no answer to this step.
+    """
+    at = now()
+    state = _locked_step(user_id, attempt_id, step_id)
+    if not state.asks:
+        raise Invalid({"stepId": ["This step asks nothing."]})
+    answer = exercises.decode(state.exercise, rules.attempt_key(state.seed), given)
+    if 1 <= try_no <= state.tries:
+        return _replayed(state, attempt_id, step_id, try_no, answer)
+    _must_be_open(state)
+    if try_no != state.tries + 1:
+        raise Conflict(f"The next try at this step is number {state.tries + 1}.")
+    verdict = exercises.grade(state.exercise, answer)
+    first_try = verdict.correct and try_no == 1 and not state.met_before
+    when = _when(user_id, state, at)
+    gap = max(timedelta(0), at - state.last_event_at)
+    day = _day_after(
+        statements.ANSWER,
+        when,
+        user_id=user_id,
+        attempt_id=attempt_id,
+        step_id=step_id,
+        revision_id=state.revision_id,
+        try_no=try_no,
+        answer=answer,
+        correct=verdict.correct,
+        hints=state.hints,
+        gap=min(int(gap.total_seconds()), 2**31 - 1),
+        counts=int(not state.solved),
+        counts_right=int(verdict.correct and not state.solved),
+        counts_first=int(first_try),
+    )
+    publish(
+        StepAnswered(
+            user_id,
+            state.lesson_id,
+            attempt_id,
+            step_id,
+            verdict.correct,
+            first_try,
+            at,
+            when["local_date"],
+            day,
+        )
+    )
+    return verdict
+
+
+def _replayed(state: Row[Any], attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]) -> Verdict:
+    which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": try_no}
+    before = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
+    if before != answer:
+        raise Conflict(
+            f"Try {try_no} at this step was another answer. The next try is number {state.tries + 1}."
+        )
+    return exercises.grade(state.exercise, answer)
+
+
+def finish_teaching(user_id: int, attempt_id: int, step_id: int) -> None:
+    """A teaching step was read. Again, or after the attempt was finished, it is harmless. Raises Invalid if it asks."""
+    at = now()
+    state = _locked_step(user_id, attempt_id, step_id)
+    if state.asks:
+        raise Invalid({"stepId": ["This step asks something; answer it."]})
+    if state.done_at is None and state.completed_at is None:
+        _study(user_id, attempt_id, step_id, state, at, done_at=at)
+
+
+def take_hint(user_id: int, attempt_id: int, step_id: int, n: int) -> str:
+    """Take hint number `n`, from 1, one after another; its text as HTML. Hints cost nothing.
+
+    One that was taken before is only shown again. Raises Conflict out of turn or when the attempt is finished, and
+    NotFound if the step has not so many.
+    """
+    at = now()
+    state = _locked_step(user_id, attempt_id, step_id)
+    if not state.asks or not 1 <= n <= exercises.hint_count(state.exercise):
+        raise NotFound("There is no such hint.")
+    if n > state.hints:
+        _must_be_open(state)
+        if n != state.hints + 1:
+            raise Conflict(f"The next hint is number {state.hints + 1}.")
+        _study(user_id, attempt_id, step_id, state, at, hints=n)
+    return exercises.hint(state.exercise, n)
+
+
+def save_draft(user_id: int, attempt_id: int, step_id: int, given: Any, try_no: int | None = None) -> None:
+    """Keep a half-written answer, so that nothing typed is lost. The next answer to the step clears it.
+
+    `try_no`, if told, is the try that is being written: a draft that arrives after its answer is left aside, and so
+    is one that says just what the last answer said. Raises Invalid for another shape than the step's kind has, and
+    Conflict when the attempt is finished.
+    """
+    at = now()
+    state = _locked_step(user_id, attempt_id, step_id)
+    draft = {"given": rules.checked_draft(state.kind, given)}
+    _must_be_open(state)
+    late = try_no is not None and try_no <= state.tries
+    if late or draft == state.draft or _is_last_answer(state, attempt_id, step_id, given):
+        return
+    _study(user_id, attempt_id, step_id, state, at, draft=draft)
+
+
+def _is_last_answer(state: Row[Any], attempt_id: int, step_id: int, given: Any) -> bool:
+    if state.tries == 0 or state.draft is not None:
+        return False
+    which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": state.tries}
+    last = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
+    try:
+        return bool(exercises.decode(state.exercise, rules.attempt_key(state.seed), given) == last)
+    except Invalid:
+        return False
+
+
+def complete_attempt(user_id: int, attempt_id: int) -> None:
+    """Finish an attempt whose asking steps are all answered; again it changes nothing.
+
+    Publishes LessonCompleted to the call that finished it, once for all time. Raises Conflict ATTEMPT_INCOMPLETE
+    while asking steps are open; teaching steps need not be confirmed one by one.
+    """
+    at = now()
+    connection = session.connection()
+    whose = {"user_id": user_id, "attempt_id": attempt_id}
+    state = connection.execute(statements.LOCKED_ATTEMPT, whose).one_or_none()
+    if state is None:
+        raise NotFound("There is no such attempt.")
+    if state.completed_at is not None:
+        return
+    standing = connection.execute(statements.STANDING, {**whose, "lesson_id": state.lesson_id}).one()
+    if standing.open:
+        steps = "1 step still waits" if standing.open == 1 else f"{standing.open} steps still wait"
+        raise Conflict(f"{steps} for an answer.", "ATTEMPT_INCOMPLETE")
+    score = rules.score(standing.right, standing.asked)
+    when = _when(user_id, state, at, standing.minutes)
+    day = _day_after(
+        statements.COMPLETE,
+        when,
+        **whose,
+        lesson_id=state.lesson_id,
+        score=rules.stored_score(score),
+        distinct=int(standing.last_local_date != when["local_date"]),
+    )
+    publish(
+        LessonCompleted(
+            user_id=user_id,
+            lesson_id=state.lesson_id,
+            lesson_title=standing.title,
+            course_id=standing.course_id,
+            attempt_id=attempt_id,
+            first_time=standing.best_score is None,
+            score=score,
+            previous_best=None if standing.best_score is None else Fraction(standing.best_score),
+            seconds=when["seconds"],
+            difficulty=standing.difficulty,
+            at=at,
+            local_date=when["local_date"],
+            day=day,
+        )
+    )
+
+
+def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Row[Any]:
+    """The learner's own attempt with one of its steps, locked until the end. Raises NotFound."""
+    which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
+    state = session.connection().execute(statements.LOCKED_STEP, which).one_or_none()
+    if state is None:
+        raise NotFound("There is no such step in an attempt of yours.")
+    return state
+
+
+def _must_be_open(state: Row[Any]) -> None:
+    if state.completed_at is not None:
+        raise Conflict("This attempt is finished. Begin the lesson again to practise.")
+
+
+def _when(user_id: int, state: Row[Any], at: datetime, minutes: int | None = None) -> dict[str, Any]:
+    """The learner's date for an event at `at`, and the study time that it closes."""
+    estimate = state.minutes if minutes is None else minutes
+    time = rules.study_time(state.seconds, state.last_event_at, at, estimate)
+    return {
+        "at": at,
+        "local_date": raise_game_date(
+            user_id, at, state.time_zone, state.day_start_hour, state.last_game_date
+        ),
+        "seconds": time.seconds,
+        "added": time.added,
+        "counted_to": time.counted_to,
+    }
+
+
+def _day_after(statement: Any, when: dict[str, Any], **values: Any) -> DayTotals:
+    return DayTotals(*session.connection().execute(statement, when | values).one())
+
+
+def _study(
+    user_id: int, attempt_id: int, step_id: int, state: Row[Any], at: datetime, **changed: Any
+) -> None:
+    """Keep an event that is no answer: what it `changed` of the step, its study time, its day."""
+    when = _when(user_id, state, at)
+    step = {"done_at": state.done_at, "hints": state.hints, "draft": state.draft} | changed
+    which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
+    day = _day_after(statements.STUDY, when, **which, **step)
+    publish(StudyTimeGrew(user_id, state.lesson_id, attempt_id, at, when["local_date"], day))
