@@ -1,4 +1,12 @@
-// The one script: htmx and our behaviours, each in a file of its own, each bound by a data attribute.
-import htmx from "htmx.org";
-
-globalThis.htmx = htmx;
+// The one script: htmx and our behaviours, each in a file of its own, bound by data attributes. Every page works without it.
+import "htmx.org";
+import "./focus.js";
+import "./trouble.js";
+import "./keep.js";
+import "./draft.js";
+import "./options.js";
+import "./arrange.js";
+import "./match.js";
+import "./next.js";
+import "./menu.js";
+import "./time_zone.js";
