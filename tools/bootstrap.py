@@ -7,6 +7,8 @@ Does nothing, quickly, when the lock has not changed. Every package is checked a
 in one sentence; the details are in .venv/setup.log.
 """
 
+from __future__ import annotations  # so that an old Python reads far enough to be told
+
 import contextlib
 import fcntl
 import hashlib
@@ -113,8 +115,7 @@ def main() -> int:
         with _alone():
             _ensure(wanted)
     except SetupFailed as failed:
-        details = f" Details: {LOG.relative_to(ROOT)}" if LOG.exists() else ""
-        print(f"{failed}{details}", file=sys.stderr)
+        print(failed, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. Call make again to go on.", file=sys.stderr)
@@ -191,7 +192,7 @@ def _install(lock: Path) -> None:
     if (_module_works("uv") or _try(get_uv)) and _try(uv, _uv_settings(pip)):
         return
     if _meaning(_said()):  # pip would fail for the same reason, only slower
-        raise SetupFailed(_meaning(_said()))
+        raise _failure("")
     print("… with pip, which takes longer …", flush=True)
     _call(
         [*pip, "install", "--retries", "2", "--require-hashes", "-r", str(lock)],
@@ -233,7 +234,15 @@ def _try(command: list[str], extra: dict[str, str] | None = None) -> bool:
 
 def _call(command: list[str], otherwise: str) -> None:
     if not _try(command):
-        raise SetupFailed(_meaning(_said()) or otherwise)
+        raise _failure(otherwise)
+
+
+def _failure(otherwise: str) -> SetupFailed:
+    """What to raise after a failed command: the sentence that its words mean, and where they are."""
+    sentence = _meaning(_said()) or otherwise
+    if shutil.disk_usage(ROOT).free < 20_000_000:  # not every program says so
+        sentence = next(iter(MEANINGS))
+    return SetupFailed(f"{sentence} Details: {LOG.relative_to(ROOT)}")
 
 
 def _said() -> str:
