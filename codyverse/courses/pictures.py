@@ -187,7 +187,8 @@ def _render(element: etree._Element, prefix: str) -> str:
         return tail
     words = escape(element.text or "", quote=False) if name in ("text", "tspan") else ""
     inner = words + "".join(_render(child, prefix) for child in element)
-    return f"<{name}{_attributes(element, prefix)}>{inner}</{name}>{tail}"
+    start = f"<{name}{_attributes(element, prefix)}"
+    return f"{start}>{inner}</{name}>{tail}" if inner else f"{start}/>{tail}"
 
 
 def _local_parent(element: etree._Element) -> str:

@@ -19,7 +19,7 @@ from codyverse.courses.authoring.tree import CourseSource, Fault, Faults, Lesson
 
 MAX_FILE_BYTES = 200_000
 _PICTURE_NAME = re.compile(r"img/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.svg\Z")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ue000-\uf8ff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,9 @@ class _FolderReader:
         if control:
             line = text[: control.start()].count("\n") + 1
             self.faults.add(
-                str(path), line, f"a control character (code {ord(control[0])}) stands here; take it out"
+                str(path),
+                line,
+                f"a character without meaning (U+{ord(control[0]):04X}) stands here; take it out",
             )
             return None
         return text
@@ -160,7 +162,7 @@ class _FolderReader:
         _refuse_same(
             [(lesson.key, lesson.path) for lesson in course.lessons], "lesson", "in the course", self.faults
         )
-        if not modules:
+        if not any(entry.is_dir() for entry in entries):
             self.faults.add(str(path), 1, "the course has no module; a module is a folder with a module.md")
         return course
 

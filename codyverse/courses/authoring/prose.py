@@ -193,6 +193,11 @@ class ProseCheck:
         self.prose.images.append((source, line))
 
     def _link(self, target: str, line: int) -> None:
+        if self.place is Place.SMALL:
+            self._fault(
+                line,
+                "no links here, for this text becomes part of a button; put the link into an explanation",
+            )
         if re.match(r"https?://[^/\s]", target, re.IGNORECASE) or re.match(r"/(?!/)", target):
             return
         self._fault(
