@@ -1,37 +1,80 @@
 """flask content: check the courses in their folder; show what loading them would change; load them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
 
+from codyverse.cli.faults import speaks_plainly
+from codyverse.core.database import unit_of_work
+from codyverse.courses import services
 from codyverse.courses.authoring.files import Content, read_content
-from codyverse.courses.lint import summary
+from codyverse.courses.differences import Change
+from codyverse.courses.lint import report, summary
 
 content = AppGroup("content", help="Check the courses, show what loading them would change, load them.")
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "content"
-FOLDER = click.argument("folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, required=False)
-
-
-def _shown(folder: Path) -> Path:
-    """The folder as somebody in the checkout would type it, so that faults can be clicked."""
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_absolute() and folder.is_relative_to(here) else folder
+FOLDER = click.argument(
+    "folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, required=False, metavar="[FOLDER]"
+)
 
 
 def _clean(folder: Path) -> Content:
-    """The courses of a folder; with any fault they are printed and the command ends with 1."""
-    found = read_content(_shown(folder))
-    for fault in found.faults:
-        click.echo(str(fault))
+    """The courses of a folder; with any fault they are named and the command ends with 1."""
+    here = Path.cwd()
+    shown = folder.relative_to(here) if folder.is_absolute() and folder.is_relative_to(here) else folder
+    found = read_content(shown)
     if found.faults:
-        count = len(found.faults)
-        raise click.ClickException(f"{count} fault{'s' * (count != 1)} in {_shown(folder)}.")
+        click.echo(report(found))
+        raise click.exceptions.Exit(1)
     return found
 
 
 @content.command("lint", with_appcontext=False)
 @FOLDER
 def lint(folder: Path) -> None:
-    """Name every fault with its file and line. Needs no database."""
-    click.echo(f"{summary(_clean(folder))}: no faults")
+    """Name every fault in FOLDER (content/ if not given) with its file and line. Needs no database."""
+    click.echo(report(_clean(folder)))
+
+
+@content.command("plan")
+@FOLDER
+@speaks_plainly
+def plan(folder: Path) -> None:
+    """Show what `apply` would change, without changing it."""
+    found = _clean(folder)
+    changes: list[Change] = []
+    for place, course in enumerate(found.courses, 1):
+        changes += services.plan_course(course, place)
+    changes += services.plan_retirement({course.key for course in found.courses})
+    _say(found, changes, "to change")
+
+
+@content.command("apply")
+@FOLDER
+@click.option("--quiet", is_flag=True, help="Only the last line.")
+@speaks_plainly
+def apply(folder: Path, quiet: bool) -> None:
+    """Load the courses. Keys keep everything that learners have done; a second time changes nothing.
+
+    With any fault in any course nothing is loaded. Each course is loaded as a whole or not at all.
+    """
+    found = _clean(folder)
+    changes: list[Change] = []
+    for place, course in enumerate(found.courses, 1):
+        with unit_of_work():
+            services.plan_course(course, place)
+    for place, course in enumerate(found.courses, 1):
+        with unit_of_work():
+            changes += services.apply_course(course, place)
+    with unit_of_work():
+        changes += services.retire_courses({course.key for course in found.courses})
+    _say(found, changes, "changed", quiet=quiet)
+
+
+def _say(found: Content, changes: Iterable[Change], done: str, *, quiet: bool = False) -> None:
+    visible = [change for change in changes if change.visible]
+    for change in visible if not quiet else ():
+        click.echo(str(change))
+    click.echo(f"{summary(found)}; {len(visible) or 'nothing'} {done}")
