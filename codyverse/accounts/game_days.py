@@ -1,5 +1,6 @@
 """The learner's days in the database: the date to stamp on a fact, today's date for a page, days that bridge."""
 
+from collections.abc import Container
 from datetime import date, datetime
 
 from sqlalchemy import bindparam, select, update
@@ -51,7 +52,20 @@ def today_of(user_id: int, at: datetime) -> date:
     return stamped_date(at, user.time_zone, user.day_start_hour, user.last_game_date)
 
 
-def short_days(user_id: int) -> ShortDays:
-    """The dates of this learner that bridge a streak, by the facts about their zone. One statement."""
-    rows = session.connection().execute(_FACTS, {"user_id": user_id})
-    return ShortDays([Reckoning(*row) for row in rows])
+class _ShortDaysOf:
+    """The bridging dates of one learner, read when they are first asked for: most streaks have no gap to ask about."""
+
+    def __init__(self, user_id: int) -> None:
+        self._user_id = user_id
+        self._known: ShortDays | None = None
+
+    def __contains__(self, day: object) -> bool:
+        if self._known is None:
+            rows = session.connection().execute(_FACTS, {"user_id": self._user_id})
+            self._known = ShortDays([Reckoning(*row) for row in rows])
+        return day in self._known
+
+
+def short_days(user_id: int) -> Container[date]:
+    """The dates of this learner that bridge a streak, by the facts about their zone. One statement, at the first ask."""
+    return _ShortDaysOf(user_id)

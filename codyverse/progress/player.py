@@ -155,7 +155,7 @@ def player_after(user_id: int, attempt_id: int, step_id: int) -> PlayerView:
     return _player_at(rows, index if index < len(rows) else _first_open(rows))
 
 
-def _steps(user_id: int, attempt_id: int) -> list[Row[Any]]:
+def _steps(user_id: int, attempt_id: int) -> list[Row[*tuple[Any, ...]]]:
     which = {"user_id": user_id, "attempt_id": attempt_id}
     rows = list(session.connection().execute(_PLAYER, which))
     if not rows:
@@ -163,18 +163,18 @@ def _steps(user_id: int, attempt_id: int) -> list[Row[Any]]:
     return rows
 
 
-def _first_open(rows: list[Row[Any]]) -> int:
+def _first_open(rows: list[Row[*tuple[Any, ...]]]) -> int:
     return next((index for index, row in enumerate(rows) if row.done_at is None), len(rows) - 1)
 
 
-def _index_of(rows: list[Row[Any]], step_id: int) -> int:
+def _index_of(rows: list[Row[*tuple[Any, ...]]], step_id: int) -> int:
     for index, row in enumerate(rows):
         if row.step_id == step_id:
             return index
     raise NotFound("There is no such step in this attempt.")
 
 
-def _player_at(rows: list[Row[Any]], index: int) -> PlayerView:
+def _player_at(rows: list[Row[*tuple[Any, ...]]], index: int) -> PlayerView:
     shown = rows[index]
     content = courses.revisions([shown.revision_id])[shown.revision_id]
     return PlayerView(
@@ -190,12 +190,12 @@ def _player_at(rows: list[Row[Any]], index: int) -> PlayerView:
     )
 
 
-def _dot(row: Row[Any], *, current: bool) -> StepDot:
+def _dot(row: Row[*tuple[Any, ...]], *, current: bool) -> StepDot:
     state = "current" if current else "done" if row.done_at is not None else "open"
     return StepDot(row.position, state, bool(row.solved) if row.tries else None)
 
 
-def _step_view(row: Row[Any], content: StepContent) -> StepView:
+def _step_view(row: Row[*tuple[Any, ...]], content: StepContent) -> StepView:
     exercise, key = content.exercise, attempt_key(row.seed)
     given = verdict = shown = None
     hints: tuple[str, ...] = ()

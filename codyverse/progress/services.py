@@ -107,7 +107,9 @@ def answer_step(user_id: int, attempt_id: int, step_id: int, try_no: int, given:
     return verdict
 
 
-def _replayed(state: Row[Any], attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]) -> Verdict:
+def _replayed(
+    state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]
+) -> Verdict:
     which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": try_no}
     before = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
     if before != answer:
@@ -162,7 +164,7 @@ def save_draft(user_id: int, attempt_id: int, step_id: int, given: Any, try_no: 
     _study(user_id, attempt_id, step_id, state, at, draft=draft)
 
 
-def _is_last_answer(state: Row[Any], attempt_id: int, step_id: int, given: Any) -> bool:
+def _is_last_answer(state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int, given: Any) -> bool:
     if state.tries == 0 or state.draft is not None:
         return False
     which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": state.tries}
@@ -220,7 +222,7 @@ def complete_attempt(user_id: int, attempt_id: int) -> None:
     )
 
 
-def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Row[Any]:
+def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Row[*tuple[Any, ...]]:
     """The learner's own attempt with one of its steps, locked until the end. Raises NotFound."""
     which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
     state = session.connection().execute(statements.LOCKED_STEP, which).one_or_none()
@@ -229,12 +231,14 @@ def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Row[Any]:
     return state
 
 
-def _must_be_open(state: Row[Any]) -> None:
+def _must_be_open(state: Row[*tuple[Any, ...]]) -> None:
     if state.completed_at is not None:
         raise Conflict("This attempt is finished. Begin the lesson again to practise.")
 
 
-def _when(user_id: int, state: Row[Any], at: datetime, minutes: int | None = None) -> dict[str, Any]:
+def _when(
+    user_id: int, state: Row[*tuple[Any, ...]], at: datetime, minutes: int | None = None
+) -> dict[str, Any]:
     """The learner's date for an event at `at`, and the study time that it closes."""
     estimate = state.minutes if minutes is None else minutes
     time = rules.study_time(state.seconds, state.last_event_at, at, estimate)
@@ -254,7 +258,7 @@ def _day_after(statement: Any, when: dict[str, Any], **values: Any) -> DayTotals
 
 
 def _study(
-    user_id: int, attempt_id: int, step_id: int, state: Row[Any], at: datetime, **changed: Any
+    user_id: int, attempt_id: int, step_id: int, state: Row[*tuple[Any, ...]], at: datetime, **changed: Any
 ) -> None:
     """Keep an event that is no answer: what it `changed` of the step, its study time, its day."""
     when = _when(user_id, state, at)

@@ -1,0 +1,209 @@
+"""Proof and repair: what players keep, against what the ledger and the study days say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from codyverse.accounts.rules import Reckoning, ShortDays
+from codyverse.core.database import session
+from codyverse.gamification import rules
+from codyverse.gamification.numbers import numbers
+
+BATCH = 500
+_FIELDS = ("xp", "coins", "gems", "level", "streak", "best_streak", "streak_date")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that does not agree, in words and by value. `what` is a player's field, an entry's or a fact's source."""
+
+    user_id: int
+    what: str
+    stored: str
+    derived: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a rebuild set anew on one player."""
+
+    user_id: int
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildBatch:
+    """One batch of a rebuild. `last_user_id` is None when there was nobody left."""
+
+    last_user_id: int | None
+    players: int
+    changes: tuple[Change, ...]
+
+
+_PLAYERS = """
+    select users.id as user_id, player.user_id is not null as exists,
+           player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
+           sums.xp as xp_sum, sums.coins as coins_sum, sums.gems as gems_sum, days.dates,
+           facts.since, facts.zones, facts.hours
+    from users
+    left join players as player on player.user_id = users.id
+    cross join lateral (
+        select coalesce(sum(amount) filter (where currency = 'xp'), 0) as xp,
+               coalesce(sum(amount) filter (where currency = 'coins'), 0) as coins,
+               coalesce(sum(amount) filter (where currency = 'gems'), 0) as gems
+        from ledger_entries where ledger_entries.user_id = users.id
+    ) as sums
+    cross join lateral (
+        select array_agg(local_date order by local_date) as dates
+        from activity_days where activity_days.user_id = users.id and lessons > 0
+    ) as days
+    cross join lateral (
+        select array_agg(since order by since) as since, array_agg(time_zone order by since) as zones,
+               array_agg(day_start_hour order by since) as hours
+        from zone_facts where zone_facts.user_id = users.id
+    ) as facts
+"""
+_NEXT_PLAYERS = text(f"{_PLAYERS} where users.id > :after order by users.id limit :size")
+_THESE_PLAYERS = text(f"{_PLAYERS} where users.id = any(:ids) order by users.id")
+"""A player's row beside everything that it is derived from. One statement, so one moment in time for each batch."""
+
+_LOCK = text("select id from users where id > :after order by id limit :size for no key update")
+
+_PUT = text("""
+    insert into players (user_id, xp, coins, gems, level, streak, best_streak, streak_date)
+    values (:user_id, :xp, :coins, :gems, :level, :streak, :best_streak, :streak_date)
+    on conflict (user_id) do update set
+        xp = excluded.xp, coins = excluded.coins, gems = excluded.gems, level = excluded.level,
+        streak = excluded.streak, best_streak = excluded.best_streak, streak_date = excluded.streak_date
+""")
+
+_COMPLETION_UNPAID = text("""
+    select distinct done.user_id, 'lesson:' || done.lesson_id as source
+    from lesson_progress as done cross join unnest(cast(:paid as text[])) as paid (currency)
+    where not exists (
+        select from ledger_entries as entry
+        where entry.user_id = done.user_id and entry.rule = 'lesson' and entry.source = 'lesson:' || done.lesson_id
+            and entry.currency = paid.currency
+    ) order by 1, 2
+""")
+_PAID_UNCOMPLETED = text("""
+    select distinct entry.user_id, entry.source from ledger_entries as entry
+    where entry.rule = 'lesson' and not exists (
+        select from lesson_progress as done
+        where done.user_id = entry.user_id and 'lesson:' || done.lesson_id = entry.source
+    ) order by 1, 2
+""")
+_GOAL_UNPAID = text("""
+    select goal.user_id, 'goal:' || goal.local_date || ':' || goal.slot as source from daily_goals as goal
+    where goal.reached_at is not null and goal.coins <> 0 and not exists (
+        select from ledger_entries as entry
+        where entry.user_id = goal.user_id and entry.currency = 'coins' and entry.rule = 'goal'
+            and entry.source = 'goal:' || goal.local_date || ':' || goal.slot
+    ) order by 1, 2
+""")
+_PAID_UNREACHED = text("""
+    select entry.user_id, entry.source from ledger_entries as entry
+    where entry.rule = 'goal' and not exists (
+        select from daily_goals as goal
+        where goal.user_id = entry.user_id and goal.reached_at is not null
+            and 'goal:' || goal.local_date || ':' || goal.slot = entry.source
+    ) order by 1, 2
+""")
+
+
+_FACTS = (
+    (_COMPLETION_UNPAID, "a finished lesson", "no entry for it"),
+    (_PAID_UNCOMPLETED, "an entry for a lesson", "the lesson is not finished"),
+    (_GOAL_UNPAID, "a reached goal", "no entry for it"),
+    (_PAID_UNREACHED, "an entry for a goal", "the goal is not reached"),
+)
+
+
+def verify_ledger() -> tuple[Difference, ...]:
+    """Everything that does not agree; empty when all is well. Reads only, and takes no locks, so it may run at any time.
+
+    Proved: players' sums = their entries, level = f(XP), streak = f(study days and zones), each finished lesson and
+    each reached goal has its entry, and each such entry its fact.
+    """
+    found = [difference for row in _all_players() for difference in _differences(row)]
+    bases = {"xp": numbers().base_xp, "coins": numbers().base_coins}
+    paid = {"paid": [currency for currency, base in bases.items() if min(base.values()) > 0]}
+    for statement, stored, derived in _FACTS:
+        values = paid if statement is _COMPLETION_UNPAID else {}
+        rows = session.connection().execute(statement, values)
+        found.extend(Difference(row.user_id, row.source, stored, derived) for row in rows)
+    return tuple(found)
+
+
+def rebuild_batch(after: int = 0, size: int = BATCH) -> RebuildBatch:
+    """Derive the next players (user ids above `after`) anew from the ledger and the study days, and set what differs.
+
+    Locks these learners, as every write about them does, until the transaction ends; so commit after each batch. The
+    ledger itself is never touched. A second run changes nothing.
+    """
+    connection = session.connection()
+    ids = list(connection.execute(_LOCK, {"after": after, "size": size}).scalars())
+    if not ids:
+        return RebuildBatch(None, 0, ())
+    changes: list[Change] = []
+    for row in connection.execute(_THESE_PLAYERS, {"ids": ids}).all():
+        derived = _derived(row)
+        different = [name for name in _FIELDS if not row.exists or getattr(row, name) != derived[name]]
+        if different and min(derived["xp"], derived["coins"], derived["gems"]) >= 0:
+            connection.execute(_PUT, {"user_id": row.user_id, **derived})
+            changes += [
+                Change(row.user_id, name, str(getattr(row, name)), str(derived[name])) for name in different
+            ]
+    return RebuildBatch(ids[-1], len(ids), tuple(changes))
+
+
+def rebuild_ledger() -> int:
+    """All batches in the caller's one transaction; how many players were changed. For small sites and tests."""
+    changed: set[int] = set()
+    after: int | None = 0
+    while after is not None:
+        batch = rebuild_batch(after)
+        changed |= {change.user_id for change in batch.changes}
+        after = batch.last_user_id
+    return len(changed)
+
+
+def _all_players() -> Iterator[Row[*tuple[Any, ...]]]:
+    after = 0
+    while rows := session.connection().execute(_NEXT_PLAYERS, {"after": after, "size": BATCH}).all():
+        yield from rows
+        after = rows[-1].user_id
+
+
+def _derived(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """What a player's row should be."""
+    dates: list[date] = row.dates or []
+    facts = [Reckoning(*fact) for fact in zip(row.since or (), row.zones or (), row.hours or (), strict=True)]
+    # The row keeps the last run as it ended; whether it is still alive is decided when it is shown.
+    streak = rules.streak(dates, ShortDays(facts), dates[-1] if dates else date.min)
+    xp = int(row.xp_sum)
+    return {
+        "xp": xp,
+        "coins": int(row.coins_sum),
+        "gems": int(row.gems_sum),
+        "level": rules.level_of(xp, numbers()),
+        "streak": streak.run,
+        "best_streak": streak.best,
+        "streak_date": streak.last,
+    }
+
+
+def _differences(row: Row[*tuple[Any, ...]]) -> Iterator[Difference]:
+    derived = _derived(row)
+    if not row.exists:
+        yield Difference(row.user_id, "player", "no row", "a row for every account")
+        return
+    for name in _FIELDS:
+        stored = getattr(row, name)
+        if stored != derived[name]:
+            yield Difference(row.user_id, name, str(stored), str(derived[name]))

@@ -1,0 +1,92 @@
+"""The daily goals in the database: set by the day's first write, marked when reached."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from codyverse.accounts.queries import Preferences
+from codyverse.core.database import session
+from codyverse.core.errors import NotFound
+from codyverse.gamification import rules
+from codyverse.gamification.numbers import numbers
+from codyverse.gamification.rules import Goal
+from codyverse.gamification.statements import GOALS_OF_DAY, SET_GOALS, TICK
+from codyverse.progress.events import DayTotals
+
+
+@dataclass(frozen=True, slots=True)
+class GoalsOfDay:
+    """A day's three goals, which of them are reached, how far the day has come by kind, and whether rows exist."""
+
+    goals: tuple[Goal, ...]
+    reached: frozenset[int]
+    progress: dict[str, int]
+    are_set: bool
+
+
+def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
+    """The goals as they are set, or as the day's first write would set them. Writes nothing. One statement."""
+    enough = max(rules.wanted_lessons(each, numbers()) for each in numbers().goal_targets)
+    values = {"user_id": user_id, "local_date": day, "enough": enough}
+    row = session.connection().execute(GOALS_OF_DAY, values).one_or_none()
+    if row is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    progress = rules.goal_progress(
+        distinct_lessons=row.distinct_lessons or 0,
+        xp=row.xp or 0,
+        seconds=row.seconds or 0,
+        first_try=row.first_try or 0,
+        correct=row.correct or 0,
+    )
+    if row.goals is not None:
+        goals = tuple(Goal(*stored[:4]) for stored in row.goals)
+        return GoalsOfDay(goals, frozenset(stored[0] for stored in row.goals if stored[4]), progress, True)
+    intensity = Preferences.read(row.preferences).goal_intensity
+    goals = rules.goals_for(user_id, day, intensity, row.unfinished, numbers())
+    return GoalsOfDay(goals, frozenset(), progress, False)
+
+
+def ensure_goals(user_id: int, local_date: date) -> None:
+    """Set the goals of this day if they are not set yet; again, or at the same time, it changes nothing.
+
+    To be called before a change of intensity, so that today's goals stay as they are.
+    """
+    today = goals_of_day(user_id, local_date)
+    if today.are_set:
+        return
+    values = {
+        "user_id": user_id,
+        "local_date": local_date,
+        "slots": [goal.slot for goal in today.goals],
+        "kinds": [goal.kind for goal in today.goals],
+        "targets": [goal.target for goal in today.goals],
+        "coins": [goal.coins for goal in today.goals],
+    }
+    session.connection().execute(SET_GOALS, values)
+
+
+def mark_reached(user_id: int, day: date, totals: DayTotals, at: datetime) -> tuple[tuple[Goal, ...], bool]:
+    """Mark the goals that these totals of the day reach; the newly reached ones, and whether all three are reached now.
+
+    Sets the goals first if this is the day's first write. One statement, else four.
+    """
+    progress = rules.goal_progress(
+        distinct_lessons=totals.distinct_lessons,
+        xp=totals.xp,
+        seconds=totals.seconds,
+        first_try=totals.first_try,
+        correct=totals.correct,
+    )
+    values = {"user_id": user_id, "local_date": day, "at": at, **progress}
+    rows = _tick(values)
+    if rows[0].goals == 0:
+        ensure_goals(user_id, day)
+        rows = _tick(values)
+    hits = tuple(Goal(row.slot, row.kind, row.target, row.coins) for row in rows if row.slot is not None)
+    return hits, rows[0].reached + len(hits) == rows[0].goals
+
+
+def _tick(values: dict[str, object]) -> list[Row[*tuple[Any, ...]]]:
+    return list(session.connection().execute(TICK, values))
