@@ -35,7 +35,7 @@ KEEPER = Path(__file__).with_name("keeper.py")
 PATIENCE = 90.0
 """Seconds to wait for another process that is stopping or starting the same database."""
 
-_keepers: list[subprocess.Popen[bytes]] = []  # started by this process: to be waited for when they end
+_keepers: dict[Path, subprocess.Popen[bytes]] = {}  # started by this process: to be waited for when they end
 
 
 class Lease:
@@ -77,8 +77,8 @@ class Lease:
             self.url = self._url(_running(self.folder) or _start(self.folder, self._throwaway))
 
     def is_running(self) -> bool:
-        """Whether a keeper watches over the database right now (cheap: one lock is tried)."""
-        return _keeper_lives(self.folder)
+        """Whether the database accepts connections right now (cheap: some microseconds)."""
+        return _keeper_lives(self.folder) and _ready_socket(self.folder) is not None
 
     def release(self) -> None:
         """Gives the lease back; the last one to do so returns when PostgreSQL has stopped. Harmless twice."""
@@ -153,9 +153,9 @@ def _running(folder: Path) -> Path | None:
     """The socket's folder of the running server, None if none runs; waits for one that starts or stops."""
     deadline = time.monotonic() + PATIENCE
     while _keeper_lives(folder):
-        state = PidFile.read(folder / "data")
-        if state is not None and state.ready and state.answers():
-            return state.socket_folder
+        socket = _ready_socket(folder)
+        if socket is not None:
+            return socket
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(
                 f"PostgreSQL in {folder} is running but does not get ready; its log is {folder / 'server.log'}."
@@ -163,6 +163,11 @@ def _running(folder: Path) -> Path | None:
         time.sleep(0.01)
     _wait_for_orphan(folder, deadline)
     return None
+
+
+def _ready_socket(folder: Path) -> Path | None:
+    state = PidFile.read(folder / "data")
+    return state.socket_folder if state is not None and state.ready and state.answers() else None
 
 
 def _wait_for_orphan(folder: Path, deadline: float) -> None:
@@ -189,6 +194,8 @@ def _wait_for_orphan(folder: Path, deadline: float) -> None:
 def _start(folder: Path, throwaway: bool) -> Path:
     cluster = prepare(folder, throwaway=throwaway)
     socket = cluster.socket_folder()
+    for left in socket.glob(".s.PGSQL.*"):  # by a server that was killed: no other uses this folder
+        left.unlink()
     log = folder / "server.log"
     before = log.stat().st_size if log.exists() else 0
     if not _launch_keeper(cluster, socket, log):
@@ -216,7 +223,7 @@ def _launch_keeper(cluster: Cluster, socket: Path, log: Path) -> bool:
                 pass_fds=(tell, lock), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd="/",
                 start_new_session=True,
             )  # fmt: skip
-        _keepers.append(keeper)
+        _keepers[cluster.folder] = keeper
         os.close(tell)
         tell = -1
         return os.read(hear, 5) == b"ready"
@@ -227,7 +234,9 @@ def _launch_keeper(cluster: Cluster, socket: Path, log: Path) -> bool:
 
 
 def _keeper_lives(folder: Path) -> bool:
-    _keepers[:] = [each for each in _keepers if each.poll() is None]
+    mine = _keepers.get(folder)
+    if mine is not None and mine.poll() is not None:
+        del _keepers[folder]
     try:
         lock = os.open(folder / "keeper.lock", os.O_RDWR)
     except FileNotFoundError:
@@ -253,6 +262,8 @@ def _wait_if_last(folder: Path) -> None:
             finally:
                 os.close(lock)
             time.sleep(0.005)
+    if folder in _keepers:
+        _keepers.pop(folder).wait(PATIENCE)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""The runtime: processes that start, share, stop, crash and leave nothing behind."""
