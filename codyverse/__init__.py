@@ -26,7 +26,12 @@ YEAR = 365 * 24 * 3600
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, ready to serve. Connects to nothing: the database is reached (or started) at its first use."""
     settings = settings or load_settings()
-    app = Flask(__name__, root_path=str(ROOT / "codyverse"), template_folder=str(ROOT / "templates"), static_folder=None)
+    app = Flask(
+        __name__,
+        root_path=str(ROOT / "codyverse"),
+        template_folder=str(ROOT / "templates"),
+        static_folder=None,
+    )
     app.config.update(settings.flask_config())
     app.config.update(_own_config(settings))
     app.extensions["settings"] = settings

@@ -43,7 +43,10 @@ NAME_MAX = 60
 @lru_cache(maxsize=1)
 def time_zones() -> tuple[str, ...]:
     """The IANA zones a person can choose, sorted; legacy aliases without a region are left out."""
-    return ("UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
+    return (
+        "UTC",
+        *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")),
+    )
 
 
 def _clean_email(email: str) -> str:
@@ -161,11 +164,15 @@ def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:
         select(User.id, User.password_hash, User.deactivated_at).where(User.email_key == key)
     ).one_or_none()
     usable = found is not None and len(password) <= passwords.MAX_LENGTH
-    right = passwords.matches(found.password_hash if found and usable else None, password[: passwords.MAX_LENGTH])
+    right = passwords.matches(
+        found.password_hash if found and usable else None, password[: passwords.MAX_LENGTH]
+    )
     if found is None or not right or found.deactivated_at is not None:
         raise refusal
     if passwords.needs_rehash(found.password_hash):
-        session.execute(update(User).where(User.id == found.id).values(password_hash=passwords.hashed(password)))
+        session.execute(
+            update(User).where(User.id == found.id).values(password_hash=passwords.hashed(password))
+        )
     return _open_session(found.id, agent), int(found.id)
 
 
@@ -251,7 +258,9 @@ def change_preferences(user_id: int, *, goal_intensity: str, hidden: frozenset[s
         fields["theme"] = [f"Choose one of {', '.join(THEMES)}."]
     if fields:
         raise Invalid(fields)
-    stored = session.execute(select(User.preferences).where(User.id == user_id).with_for_update()).scalar_one()
+    stored = session.execute(
+        select(User.preferences).where(User.id == user_id).with_for_update()
+    ).scalar_one()
     changed = replace(Preferences.read(stored), goal_intensity=goal_intensity, hidden=hidden, theme=theme)
     session.execute(update(User).where(User.id == user_id).values(preferences=changed.stored()))
 
@@ -270,7 +279,9 @@ def set_role(email: str, role: str) -> None:
 def deactivate(email: str) -> None:
     """Close an account for signing in and end its sessions; nothing is deleted. Raises NotFound, Conflict if done already."""
     user = session.execute(
-        select(User.id, User.deactivated_at).where(User.email_key == email.strip().casefold()).with_for_update()
+        select(User.id, User.deactivated_at)
+        .where(User.email_key == email.strip().casefold())
+        .with_for_update()
     ).one_or_none()
     if user is None:
         raise NotFound(f"Nobody has the address {email}.")

@@ -2,9 +2,10 @@
 
 from flask import Flask
 
-from codyverse.cli import users
+from codyverse.cli import content, demo, ledger, serve, users
 
 
 def install(app: Flask) -> None:
     """Attach all commands."""
-    app.cli.add_command(users.users)
+    for command in (content.content, demo.demo, ledger.ledger, serve.serve, users.users):
+        app.cli.add_command(command)

@@ -21,7 +21,11 @@ def speaks_plainly(command: Command) -> Command:
         try:
             return command(*args, **kwargs)
         except Invalid as fault:
-            lines = [f"{name}: {each}" if name else each for name, faults in fault.fields.items() for each in faults]
+            lines = [
+                f"{name}: {each}" if name else each
+                for name, faults in fault.fields.items()
+                for each in faults
+            ]
             raise click.ClickException("\n".join(lines)) from fault
         except DomainError as fault:
             raise click.ClickException(fault.message) from fault
@@ -31,7 +35,9 @@ def speaks_plainly(command: Command) -> Command:
             raise click.ClickException(f"The database does not answer: {str(fault.orig).strip()}") from fault
         except ProgrammingError as fault:
             if getattr(fault.orig, "pgcode", None) == "42P01":
-                raise click.ClickException("The tables are not there yet: run `flask db upgrade` first.") from fault
+                raise click.ClickException(
+                    "The tables are not there yet: run `flask db upgrade` first."
+                ) from fault
             raise
 
     return wrapped  # type: ignore[return-value]

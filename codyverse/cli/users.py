@@ -19,7 +19,9 @@ ROLE = click.Choice(["learner", "author", "operator"])
 @click.option("--role", type=ROLE, default="learner", show_default=True)
 @click.option("--name", help="The display name; the part before the @ if not given.")
 @click.option("--password", help="If not given, a strong one is made and printed once.")
-@click.option("--time-zone", default="UTC", show_default=True, help="An IANA name, for example Europe/Berlin.")
+@click.option(
+    "--time-zone", default="UTC", show_default=True, help="An IANA name, for example Europe/Berlin."
+)
 @speaks_plainly
 def create(email: str, role: str, name: str | None, password: str | None, time_zone: str) -> None:
     """Make an account.
@@ -88,7 +90,9 @@ def deactivate(email: str, yes: bool) -> None:
     """Close an account for signing in and end its sessions. Nothing is deleted."""
     queries.account_by_email(email)
     if not yes:
-        click.confirm(f"Close the account of {email}? They are signed out and cannot sign in again", abort=True)
+        click.confirm(
+            f"Close the account of {email}? They are signed out and cannot sign in again", abort=True
+        )
     with unit_of_work():
         services.deactivate(email)
     click.echo(f"{email} is deactivated.")
