@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.people import Person, eventually, is_quiet, processes_of
+from tests.runtime.people import Person, eventually, is_quiet, kill_all, processes_of
 
 Hire = Callable[..., Person]
 
@@ -35,8 +35,7 @@ def empty() -> Iterator[Path]:
     """A data folder before the first start."""
     made = open_folder()
     yield made
-    for each in processes_of(made):
-        each.kill()
+    kill_all(made)
     shutil.rmtree(made, ignore_errors=True)
 
 

@@ -1,5 +1,6 @@
 """Starts users of the embedded database and looks at the processes they leave."""
 
+import contextlib
 import json
 import os
 import signal
@@ -78,6 +79,13 @@ def processes_of(folder: Path) -> list[psutil.Process]:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
+
+
+def kill_all(folder: Path) -> None:
+    """kill -9 for keeper and server, in whatever order."""
+    for each in processes_of(folder):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 def keeper_of(folder: Path) -> psutil.Process:

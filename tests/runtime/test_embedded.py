@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from tests.runtime.conftest import Hire
-from tests.runtime.people import eventually, is_quiet, keeper_of, postmaster_of, processes_of
+from tests.runtime.people import eventually, is_quiet, keeper_of, kill_all, postmaster_of, processes_of
 
 
 def test_two_users_share_one_server_and_the_last_stops_it(folder: Path, hire: Hire) -> None:
@@ -137,8 +137,9 @@ def test_deep_folders_get_a_socket_elsewhere_that_goes_again(folder: Path, hire:
     assert person.sql("select 1") == [[1]]
     other = hire(deep).take()
     assert other.url == person.url
-    for each in (*processes_of(folder), person, other):
-        each.kill()
+    kill_all(folder)
+    person.kill()
+    other.kill()
     person = hire(deep).take()  # its files are left from the crash
     person.leave()
     assert is_quiet(folder)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -57,15 +58,9 @@ class Lease:
                 self._lock, fcntl.LOCK_SH, f"The database in {self.folder} is still stopping; try again."
             )
             self.restore()
-        except PermissionError as fault:
-            self._close()
-            raise EmbeddedPostgresError(
-                f"{fault.filename or self.folder} cannot be written to: run this as its owner, or choose another "
-                "folder with CODYVERSE_DATA."
-            ) from fault
         except OSError as fault:
             self._close()
-            raise EmbeddedPostgresError(f"{explain(str(fault), self.folder)}") from fault
+            raise EmbeddedPostgresError(_unusable(fault, self.folder)) from fault
         except BaseException:
             self._close()
             raise
@@ -127,6 +122,15 @@ def throwaway() -> Iterator[str]:
             yield lease.url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unusable(fault: OSError, folder: Path) -> str:
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return explain(str(fault), folder)
+    return (
+        f"{fault.filename or folder} cannot be used ({fault.strerror}): run this as its owner, or choose another "
+        "folder with CODYVERSE_DATA."
+    )
 
 
 _of_this_process: dict[Path, Lease] = {}
