@@ -150,7 +150,7 @@ _NEXT_LESSON = (
     .order_by(
         _LAST_DONE.desc().nulls_last(),
         Course.position,
-        Course.id,
+        Course.key,
         Module.position,
         Lesson.position,
         Lesson.id,
