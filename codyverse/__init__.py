@@ -7,6 +7,7 @@ import psycopg2
 from flask import Flask
 from flask_compress import Compress
 from flask_migrate import Migrate
+from jinja2 import StrictUndefined
 from sqlalchemy.engine import make_url
 from whitenoise import WhiteNoise
 
@@ -41,6 +42,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             settings.argon2_time_cost, settings.argon2_memory_kib, settings.argon2_parallelism
         )
     )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     _connect(app, settings)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     Compress(app)

@@ -12,7 +12,7 @@ migrate = current_app.extensions["migrate"]
 
 def drop_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:
     """Write no migration when nothing has changed."""
-    if directives and directives[0].upgrade_ops.is_empty():
+    if getattr(context.config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
         directives[:] = []
 
 

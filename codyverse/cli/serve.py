@@ -111,10 +111,8 @@ def _run(context: click.Context, group_name: str, name: str) -> None:
     assert isinstance(root.command, click.Group)
     group = root.command.get_command(root, group_name)
     assert isinstance(group, click.Group), f"flask {group_name} is missing"
-    command = group.get_command(root, name)
-    assert command is not None, f"flask {group_name} {name} is missing"
-    with command.make_context(name, [], parent=context) as inner:
-        command.invoke(inner)
+    with group.make_context(group_name, [name], parent=root) as outer:
+        group.invoke(outer)
 
 
 def _serve(settings: Settings) -> None:
