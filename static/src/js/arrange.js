@@ -4,8 +4,6 @@ import { whenReady } from "./ready.js";
 
 const INDENT_PIXELS = 28;
 
-whenReady("[data-arrange]:not([disabled])", (root) => new Arrange(root));
-
 /** `list.moveBefore` keeps focus where it exists. */
 function put(list, item, before) {
   if (list.moveBefore && item.isConnected) list.moveBefore(item, before);
@@ -168,3 +166,5 @@ class Arrange {
     return y < spareTop ? this.used : this.spare;
   }
 }
+
+whenReady("[data-arrange]:not([disabled])", (root) => new Arrange(root));
