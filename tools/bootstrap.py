@@ -188,7 +188,18 @@ def _install(lock: Path) -> None:
     if not _module_works("pip"):
         _call([str(PYTHON), "-m", "ensurepip", "--upgrade"], "pip could not be installed.")
     get_uv = [*pip, "install", "--quiet", "--retries", "2", "--require-hashes", "-r", str(INSTALLER)]
-    uv = [str(PYTHON), "-m", "uv", "pip", "sync", "--require-hashes", "--python", str(PYTHON), str(lock)]
+    uv = [
+        str(PYTHON),
+        "-m",
+        "uv",
+        "pip",
+        "sync",
+        "--require-hashes",
+        "--compile-bytecode",
+        "--python",
+        str(PYTHON),
+        str(lock),
+    ]
     if (_module_works("uv") or _try(get_uv)) and _try(uv, _uv_settings(pip)):
         return
     if _meaning(_said()):  # pip would fail for the same reason, only slower
