@@ -42,11 +42,20 @@ def run_node(*arguments: str | Path, quiet: bool = False) -> None:
     binary = folder / "node.exe" if os.name == "nt" else folder / "bin" / "node"
     environment = {**os.environ, "PATH": f"{binary.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = subprocess.run(
-        [str(binary), *map(str, arguments)], cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False
+        [str(binary), *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=quiet,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        words = [line for line in (done.stderr or "").splitlines() if line.strip() and "complete log" not in line]
-        raise BuildFailed("\n  ".join(words[:8]) or f"{Path(arguments[0]).name} failed with {done.returncode}")
+        words = [
+            line for line in (done.stderr or "").splitlines() if line.strip() and "complete log" not in line
+        ]
+        raise BuildFailed(
+            "\n  ".join(words[:8]) or f"{Path(arguments[0]).name} failed with {done.returncode}"
+        )
 
 
 def npm_script() -> Path:
@@ -67,9 +76,18 @@ def install(*, dev: bool) -> None:
         return
     print("assets: installing the locked packages")
     try:
-        run_node(npm_script(), "ci", *([] if dev else ["--omit=dev"]), "--no-progress", "--loglevel=error", quiet=True)
+        run_node(
+            npm_script(),
+            "ci",
+            *([] if dev else ["--omit=dev"]),
+            "--no-progress",
+            "--loglevel=error",
+            quiet=True,
+        )
     except BuildFailed as failed:
-        raise BuildFailed(f"The browser packages could not be installed (is the network there?): {failed}") from failed
+        raise BuildFailed(
+            f"The browser packages could not be installed (is the network there?): {failed}"
+        ) from failed
     stamp.write_text(f"{wanted} {'dev' if dev else ''}")
 
 
@@ -118,7 +136,13 @@ def build(*, force: bool) -> None:
 
 def lint() -> None:
     """prettier for the form, eslint for scripts, stylelint for style sheets (also values that no browser knows)."""
-    run_node("node_modules/prettier/bin/prettier.cjs", "--check", "--log-level=warn", "static/src", "tools/build.mjs")
+    run_node(
+        "node_modules/prettier/bin/prettier.cjs",
+        "--check",
+        "--log-level=warn",
+        "static/src",
+        "tools/build.mjs",
+    )
     run_node("node_modules/eslint/bin/eslint.js", "static/src/js", "tools/build.mjs")
     run_node("node_modules/stylelint/bin/stylelint.mjs", "static/src/css/**/*.css")
     print("assets: lint found nothing")
@@ -126,7 +150,9 @@ def lint() -> None:
 
 def main() -> int:
     """Parses the arguments; 0 when all went well, 1 with one sentence otherwise."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--force", action="store_true", help="build even if nothing changed")
     parser.add_argument("--dev", action="store_true", help="also install the checkers")
     parser.add_argument("--lint", action="store_true", help="check instead of building")

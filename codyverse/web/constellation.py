@@ -6,9 +6,10 @@ Pure geometry. A course keeps its figure as long as its lessons and their order 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from math import pi, sin
 
-from codyverse.courses.queries import CourseOutline
+from codyverse.courses.queries import CourseOutline, LessonItem
 from codyverse.progress.queries import LessonState
 
 MARGIN = 56
@@ -82,7 +83,9 @@ def _noise(seed: str, count: int) -> Iterator[float]:
         yield int.from_bytes(digest) / 2**31 - 1
 
 
-def _points(seed: str, groups: Sequence[int], *, tall: bool) -> tuple[list[tuple[float, float]], float, float]:
+def _points(
+    seed: str, groups: Sequence[int], *, tall: bool
+) -> tuple[list[tuple[float, float]], float, float]:
     """A winding way with a wider gap between groups: places, extent along it, extent across."""
     step, swing, across = (62.0, 104.0, 390.0) if tall else (STEP, 84.0, 330.0)
     jitter = list(_noise(seed, 3 * sum(groups) + 1))
@@ -112,8 +115,8 @@ def _chart(course: CourseOutline, states: Mapping[int, LessonState], *, tall: bo
     for module in modules:
         figure: list[Star] = []
         for lesson in module.lessons:
-            x, y = points[len(stars) + len(figure)]
-            figure.append(_star(lesson.id, lesson.title, len(stars) + len(figure) + 1, states.get(lesson.id), x, y))
+            index = len(stars) + len(figure)
+            figure.append(_star(lesson, index + 1, states.get(lesson.id), points[index]))
         if stars:
             lines.append(_line(stars[-1], figure[0], bridge=True))
         lines += _figure(figure)
@@ -124,14 +127,15 @@ def _chart(course: CourseOutline, states: Mapping[int, LessonState], *, tall: bo
     return Chart(round(width), round(height), tuple(stars), tuple(lines), tuple(labels), done)
 
 
-def _star(lesson_id: int, title: str, number: int, state: LessonState | None, x: float, y: float) -> Star:
+def _star(lesson: LessonItem, number: int, state: LessonState | None, at: tuple[float, float]) -> Star:
     score = int(state.best_score) if state and state.best_score is not None else 0
-    return Star(lesson_id, number, title, state.state if state else "new", score, round(x, 1), round(y, 1))
+    word = state.state if state else "new"
+    return Star(lesson.id, number, lesson.title, word, score, round(at[0], 1), round(at[1], 1))
 
 
 def _figure(stars: Sequence[Star]) -> Iterator[Line]:
     """From star to star; from four stars on the figure is closed by one more line, as real ones often are."""
-    for first, second in zip(stars, stars[1:], strict=False):
+    for first, second in pairwise(stars):
         yield _line(first, second, bridge=False)
     if len(stars) > 3:
         yield _line(stars[-3], stars[-1], bridge=False)

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from codyverse.courses import queries
 from codyverse.progress import queries as progress
+from codyverse.web import constellation
 from codyverse.web.access import access, principal_or_none
 from codyverse.web.render import page
 
@@ -27,4 +28,6 @@ def show(slug: str) -> Response:
     course = queries.course_outline(slug)
     who = principal_or_none()
     states = progress.lesson_states(who.id, course.id) if who else {}
-    return page("pages/courses/course.html", course=course, states=states)
+    return page(
+        "pages/courses/course.html", course=course, states=states, charts=constellation.charts(course, states)
+    )
