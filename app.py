@@ -1,5 +1,11 @@
 """The application, for `flask` and for the WSGI server."""
 
-from codyverse import create_app
+import sys
 
-app = create_app()
+from codyverse import create_app
+from config import SettingsError
+
+try:
+    app = create_app()
+except SettingsError as fault:
+    sys.exit(str(fault))

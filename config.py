@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from limits import parse_many
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings.sources import read_env_file
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -64,7 +65,9 @@ class Settings(BaseModel):
     environment: Environment = setting(
         "CODYVERSE_ENV", "development", "development, testing, staging or production"
     )
-    data_dir: Path = setting("CODYVERSE_DATA", Path(".data"), "the path of a folder that you can write to")
+    data_dir: Path = setting(
+        "CODYVERSE_DATA", Path(".data"), "the path of a folder that you can write to", validate_default=True
+    )
     database_url: str | None = setting(
         "DATABASE_URL", None, "an address like postgresql://user:password@host:5432/database", secret=True
     )
@@ -101,7 +104,7 @@ class Settings(BaseModel):
         "RATELIMIT_STORAGE_URI", "", "memory:// or an address like redis://host:6379/1", secret=True
     )
     content_dir: Path = setting(
-        "CONTENT_DIR", Path("content"), "the path of the folder that holds the courses"
+        "CONTENT_DIR", Path("content"), "the path of the folder that holds the courses", validate_default=True
     )
     log_level: LogLevel = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL")
     log_format: Literal["json", "text"] | None = setting("LOG_FORMAT", None, "json or text")
@@ -156,6 +159,13 @@ class Settings(BaseModel):
             parse_many(value)
         except ValueError as fault:
             raise ValueError("is not a rate limit") from fault
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.:-]+", value):
+            raise ValueError("is not a host")
         return value
 
     @field_validator("base_url")
@@ -235,7 +245,7 @@ def _environment() -> dict[str, str]:
     found = dict(os.environ)
     file = ROOT / ".env"
     if found.get("CODYVERSE_ENV") != "testing" and file.is_file():
-        written = {name: value for name, value in read_env_file(file, case_sensitive=True).items() if value}
+        written = {name: value for name, value in dotenv_values(file).items() if value}
         return {**written, **found}
     return found
 
@@ -247,13 +257,14 @@ def _known(env: Mapping[str, str]) -> dict[str, str]:
 def _unknown(env: Mapping[str, str]) -> list[str]:
     """A sentence for every CODYVERSE_ variable that is none, with the closest name that is one."""
     faults = []
+    bare = {name.removeprefix(PREFIX): name for name in NAMES}
     for name in sorted(env):
         if not name.startswith(PREFIX) or name in NAMES:
             continue
-        bare = name.removeprefix(PREFIX)
-        close = [bare] if bare in NAMES else difflib.get_close_matches(name, NAMES, 1, 0.7)
-        close = close or difflib.get_close_matches(bare, NAMES, 1, 0.7)
-        advice = f"did you mean {close[0]}?" if close else "remove it; docs/settings.md lists all settings."
+        close = difflib.get_close_matches(name.removeprefix(PREFIX), bare, 1)
+        advice = (
+            f"did you mean {bare[close[0]]}?" if close else "remove it; docs/settings.md lists all settings."
+        )
         faults.append(f"{name} is not a setting of Cody Verse: {advice}")
     return faults
 
