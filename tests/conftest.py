@@ -1,10 +1,12 @@
 """Real parts for every test: an own PostgreSQL per worker, migrated once; each test in a transaction that is rolled back."""
 
+import contextvars
 import itertools
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
@@ -17,6 +19,13 @@ from config import load_settings
 
 TEMPLATE = "cv_template"
 _numbers = itertools.count(1)
+
+
+class FreshClient(FlaskClient):
+    """Each request in a context of its own, as a server makes it, though the test holds an application context."""
+
+    def open(self, *args, **kwargs):
+        return contextvars.Context().run(super().open, *args, **kwargs)
 
 
 def settings_for(url: str, **more: str):
@@ -61,6 +70,7 @@ def cluster() -> Iterator[str]:
 def _application(cluster: str) -> Iterator[Flask]:
     statement(cluster, f"create database cv_tests template {TEMPLATE}")
     made = create_app(settings_for(named(cluster, "cv_tests")))
+    made.test_client_class = FreshClient
     db.session.session_factory.configure(join_transaction_mode="create_savepoint")
     yield made
     with made.app_context():
@@ -97,6 +107,7 @@ def committed_app(cluster: str) -> Iterator[Flask]:
     name = f"cv_own_{next(_numbers)}"
     statement(cluster, f"create database {name} template {TEMPLATE}")
     made = create_app(settings_for(named(cluster, name), POOL_MAX="60"))
+    made.test_client_class = FreshClient
     with made.app_context():
         yield made
         db.session.remove()

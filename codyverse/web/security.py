@@ -61,9 +61,7 @@ def _refuse_nul() -> None:
     if request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         texts += [each for pair in request.form.items(multi=True) for each in pair]
     if any("\x00" in text for text in texts):
-        raise BadRequest(
-            "The text contains a character (NUL) that cannot be stored. Remove it and send again."
-        )
+        raise RefusedText
 
 
 def _no_store(response: Response) -> Response:
