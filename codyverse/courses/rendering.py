@@ -148,7 +148,7 @@ def _fence(_self: RendererHTML, tokens: Sequence[Token], index: int, _options: A
     token = tokens[index]
     language = (token.info.split() or [""])[0]
     if env.get("small"):
-        return f'<code class="highlight block">{_highlighted(token.content, language)}</code>'
+        return f'<code class="highlight block">{_highlighted(token.content, language)}</code>\n'
     if language in (OUTPUT, STDIN):
         label, name = ("Output", "output") if language == OUTPUT else ("Typed in", "typed")
         block = _code_block(token.content, "", label)
@@ -182,7 +182,7 @@ def _paragraph(self: RendererHTML, tokens: Sequence[Token], index: int, options:
         return self.renderToken(tokens, index, options, env)
     if token.hidden:
         return ""
-    return '<span class="par">' if token.nesting == 1 else "</span>"
+    return '<span class="par">' if token.nesting == 1 else "</span>\n"
 
 
 def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:

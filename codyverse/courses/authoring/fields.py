@@ -53,6 +53,10 @@ class Reader:
             self.fault(f"{self.what}: `{name}` is missing")
         return node
 
+    def has(self, name: str) -> bool:
+        """Whether the field was written, rightly or wrongly."""
+        return name in self._fields
+
     def text(self, name: str, limit: int = MAX_TEXT, *, required: bool = True) -> str:
         """A text of at most `limit` characters without outer blanks; empty when missing."""
         node = self.get(name, required=required)

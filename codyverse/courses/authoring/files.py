@@ -31,7 +31,10 @@ class Content:
 
 
 def read_content(folder: Path) -> Content:
-    """Read all courses of a folder. Never raises for what an author may have done."""
+    """Read all courses of a folder, the easier ones first, then by folder name.
+
+    Never raises for what an author may have done.
+    """
     faults = Faults()
     reader = _FolderReader(faults)
     courses = []
@@ -44,6 +47,7 @@ def read_content(folder: Path) -> Content:
     _refuse_same(
         [(course.key, f"{course.path}/course.md") for course in courses], "course", "in this folder", faults
     )
+    courses.sort(key=lambda course: DIFFICULTIES.index(course.difficulty))
     return Content(tuple(courses), faults.sorted())
 
 

@@ -116,9 +116,10 @@ def _mistake(draft: Draft, reader: Reader) -> MistakeSource:
 
 def _check_blank(reader: Reader, source: BlankSource, *, has_tolerance: bool) -> None:
     what = reader.what
-    if source.number is None and not source.accept:
+    wants_number = reader.has("number")
+    if not wants_number and not source.accept:
         reader.fault(f"{what}: write `accept: [...]` with the accepted forms, or `number:`")
-    if has_tolerance and source.number is None:
+    if has_tolerance and not wants_number:
         reader.fault(f"{what}: `tolerance` needs a `number`")
     if source.tolerance < 0:
         reader.fault(f"{what}: `tolerance` must not be negative")

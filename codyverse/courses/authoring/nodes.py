@@ -71,8 +71,10 @@ def _parse(text: str, first_line: int, path: str, faults: Faults) -> Node:
                 return node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = first_line + (mark.line if mark else 0)
-        raise YamlFault(line, _advice(error)) from error
+        lines = text.split("\n")
+        number = min(mark.line, len(lines) - 1) if mark else 0
+        at = lines[number][mark.column : mark.column + 1] if mark else ""
+        raise YamlFault(first_line + number, _advice(error, at)) from error
     except yaml.YAMLError as error:
         raise YamlFault(first_line, f"this cannot be read as YAML ({error})") from error
     raise YamlFault(first_line, "nothing is written here")
@@ -139,24 +141,34 @@ class _Builder:
         return fields
 
 
-def _advice(error: yaml.MarkedYAMLError) -> str:
+_TAB = "a tab stands where spaces must; indent with spaces"
+_ADVICE = (
+    (
+        "mapping values are not allowed",
+        "a text with a colon and a space in it must stand in quotes (or in a `>-` block)",
+    ),
+    ("found a tab", _TAB),
+    ("cannot start any token", "a text that begins with ` or @ or % must stand in quotes"),
+    ("quoted scalar", "a quotation mark is opened and not closed, or the quoted text is not indented"),
+    (
+        "expected ',' or",
+        "inside [ ] texts with commas, colons or brackets stand in quotes, and the bracket must be closed",
+    ),
+    (
+        "did not find expected",
+        "the indentation is uneven, or text follows a closing quotation mark: quote all of it",
+    ),
+    (
+        "could not find expected ':'",
+        "a colon is missing after a field's name, or a text over several lines is not indented",
+    ),
+)
+
+
+def _advice(error: yaml.MarkedYAMLError, sign: str) -> str:
+    """What to write instead, for the faults that authors make; `sign` is where the parser stopped."""
+    if sign == "\t":
+        return _TAB
     problem = f"{error.context or ''} {error.problem or ''}".strip()
-    if "mapping values are not allowed" in problem:
-        return "a text with a colon and a space in it must stand in quotes (or in a `>-` block)"
-    if ("cannot start any token" in problem and "\\t" in problem) or "found a tab" in problem:
-        return "a tab stands where spaces must; indent with spaces"
-    if "cannot start any token" in problem:
-        return "a text that begins with ` or @ or % must stand in quotes"
-    if "unexpected end of stream" in problem or ("found unexpected" in problem and "quoted" in problem):
-        return "a quotation mark is opened and not closed, or a quoted text goes on after its end"
-    if (
-        "did not find expected key" in problem
-        or "did not find expected '-'" in problem
-        or "expected <block end>" in problem
-    ):
-        return "the indentation is not even, or text follows after a closing quotation mark; quote the whole text"
-    if "could not find expected ':'" in problem:
-        return "a colon is missing after the field's name, or a text over several lines is not indented"
-    if "expected ',' or" in problem:
-        return "inside [ ] texts with commas, colons or brackets must stand in quotes, and a bracket must be closed"
-    return f"this cannot be read as YAML ({problem})"
+    known = (advice for words, advice in _ADVICE if words in problem)
+    return next(known, f"this cannot be read as YAML ({problem})")

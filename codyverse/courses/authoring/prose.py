@@ -55,9 +55,8 @@ class ProseCheck:
     def run(self, text: str, first_line: int, *, gaps: bool = False) -> Prose:
         """Check the text; `gaps` allows the marks `[[1]]` of a fill-in text."""
         if "[[" in text and not gaps and _outside_code(text):
-            self._fault(
-                first_line, "`[[…]]` marks a gap and belongs only into the `text` of a blank exercise"
-            )
+            line = first_line + text[: text.index("[[")].count("\n")
+            self._fault(line, "`[[…]]` marks a gap and belongs only into the `text` of a blank exercise")
         parsed = tokens(text)
         for number, token in enumerate(parsed):
             line = first_line + (token.map[0] if token.map else 0)
