@@ -31,7 +31,7 @@ def verify(as_json: bool) -> None:
     else:
         for each in found:
             click.echo(f"learner {each.user_id}: {each.what}: stored {each.stored}, should be {each.derived}")
-        click.echo("The ledger agrees." if not found else f"{len(found)} differences.", err=bool(found))
+        click.echo(f"{_counted(len(found), 'difference')}." if found else "The ledger agrees.")
     if found:
         raise SystemExit(1)
 
@@ -60,4 +60,8 @@ def rebuild(as_json: bool) -> None:
     for each in changes:
         click.echo(f"learner {each.user_id}: {each.field}: {each.before} → {each.after}")
     changed = len({each.user_id for each in changes})
-    click.echo(f"{players} players looked at, {changed} changed.")
+    click.echo(f"{_counted(players, 'player')} looked at, {changed} changed.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
