@@ -20,7 +20,7 @@ from codyverse.progress.rules import attempt_key
 
 @dataclass(frozen=True, slots=True)
 class StepDot:
-    """A step in the progress bar. `right`: None before an answer and for teaching steps, then whether it was ever right."""
+    """A step in the progress bar. `right`: None before an answer and for teaching steps, then whether it was right at once."""
 
     position: int
     state: str
@@ -65,11 +65,12 @@ class PlayerView:
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """How an asking step went: right at the first answer or not, after how many tries, with how many hints."""
+    """How an asking step went: right at the first answer, or in the end; how many tries and hints it took."""
 
     position: int
     title: str
     first_right: bool
+    solved: bool
     tries: int
     hints: int
 
@@ -115,7 +116,7 @@ _PLAYER = (
         AttemptStep.position,
         AttemptStep.asks,
         AttemptStep.tries,
-        AttemptStep.solved,
+        AttemptStep.first_correct,
         AttemptStep.hints,
         AttemptStep.done_at,
         AttemptStep.draft,
@@ -192,7 +193,7 @@ def _player_at(rows: list[Row[*tuple[Any, ...]]], index: int) -> PlayerView:
 
 def _dot(row: Row[*tuple[Any, ...]], *, current: bool) -> StepDot:
     state = "current" if current else "done" if row.done_at is not None else "open"
-    return StepDot(row.position, state, bool(row.solved) if row.tries else None)
+    return StepDot(row.position, state, row.first_correct)
 
 
 def _step_view(row: Row[*tuple[Any, ...]], content: StepContent) -> StepView:
@@ -237,6 +238,7 @@ _COMPLETION = (
         AttemptStep.revision_id,
         AttemptStep.position,
         AttemptStep.first_correct,
+        AttemptStep.solved,
         AttemptStep.tries,
         AttemptStep.hints,
     )
@@ -266,7 +268,12 @@ def completion(user_id: int, attempt_id: int) -> Completion:
     contents = courses.revisions([row.revision_id for row in asking])
     steps = tuple(
         StepOutcome(
-            row.position, contents[row.revision_id].title, row.first_correct is True, row.tries, row.hints
+            position=row.position,
+            title=contents[row.revision_id].title,
+            first_right=row.first_correct is True,
+            solved=row.solved,
+            tries=row.tries,
+            hints=row.hints,
         )
         for row in asking
     )
