@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import http.client
+import io
+import logging
 import os
 import signal
 import socket
@@ -46,8 +48,8 @@ def serve(context: click.Context, demo: bool) -> None:
     try:
         with _stoppable():
             _check_port(settings)
-            _prepare(context, settings, demo=demo)
-            _serve(settings)
+            _prepare_database(context, settings)
+            _serve(context, settings, demo=demo)
     except Stopped:
         click.echo("\nCody Verse has stopped. Everything is saved.")
 
@@ -91,35 +93,50 @@ def _port_fault(settings: Settings, fault: OSError) -> str:
     return f"HOST={settings.host} is not an address of this machine: write 127.0.0.1 or 0.0.0.0."
 
 
-def _prepare(context: click.Context, settings: Settings, *, demo: bool) -> None:
-    """Database, tables, courses, and demo learners if they are wanted."""
+def _prepare_database(context: click.Context, settings: Settings) -> None:
+    """Starts the database, if it is the embedded one, and brings its tables up to date."""
     try:
         if settings.database_url is None:
             for_process(settings.data_dir)
     except EmbeddedPostgresError as fault:
         raise click.ClickException(str(fault)) from fault
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     _run(context, "db", "upgrade")
-    _run(context, "content", "apply")
-    if demo:
-        _run(context, "demo", "seed")
     db.engine.dispose()
 
 
-def _run(context: click.Context, group_name: str, name: str) -> None:
-    """Runs `flask GROUP NAME` with its defaults in this process."""
+def _load_courses(context: click.Context, settings: Settings, *, demo: bool) -> None:
+    """The courses, in one line, and demo learners if they are wanted."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            _run(context, "content", "apply", str(settings.content_dir))
+    except BaseException:
+        click.echo(said.getvalue(), nl=False)
+        raise
+    click.echo("".join(said.getvalue().splitlines(keepends=True)[-1:]), nl=False)
+    if demo:
+        _run(context, "demo", "seed")
+    db.session.remove()
+    db.engine.dispose()
+
+
+def _run(context: click.Context, *words: str) -> None:
+    """Runs another `flask` command in this process, on this application; ends with it if it fails."""
     root = context.find_root()
-    assert isinstance(root.command, click.Group)
-    group = root.command.get_command(root, group_name)
-    assert isinstance(group, click.Group), f"flask {group_name} is missing"
-    with group.make_context(group_name, [name], parent=root) as outer:
-        group.invoke(outer)
+    code = root.command.main(list(words), prog_name="flask", standalone_mode=False, obj=root.obj)
+    if code:
+        raise click.exceptions.Exit(code)
 
 
-def _serve(settings: Settings) -> None:
+def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
+    """Runs the web server until it is stopped; its worker loads while the courses are brought up to date."""
     server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
     try:
+        _load_courses(context, settings, demo=demo)
         _wait_until_it_answers(settings, server)
-        _greet(settings)
+        if server.poll() is None:
+            _greet(settings)
         code = server.wait()
     finally:
         _stop(server)
