@@ -1,5 +1,5 @@
 // The one script: htmx and our behaviours, each in a file of its own, bound by data attributes. Every page works without it.
-import "htmx.org";
+import htmx from "htmx.org";
 import "./focus.js";
 import "./trouble.js";
 import "./keep.js";
@@ -10,3 +10,6 @@ import "./match.js";
 import "./next.js";
 import "./menu.js";
 import "./time_zone.js";
+
+// htmx would begin after a timeout; the page is complete here, and nobody should press a button before it listens.
+htmx.initialize();

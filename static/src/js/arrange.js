@@ -41,7 +41,8 @@ class Arrange {
   addControls(item) {
     const controls = this.root.querySelector("template[data-controls]").content.cloneNode(true);
     const text = item.querySelector(".arrange-text");
-    for (const button of controls.querySelectorAll("button")) button.setAttribute("aria-describedby", text.id);
+    for (const button of controls.querySelectorAll("button"))
+      button.setAttribute("aria-describedby", text.id);
     item.prepend(controls.querySelector(".arrange-grip"));
     item.append(controls);
   }
@@ -73,13 +74,16 @@ class Arrange {
   whereabouts(item) {
     if (!this.isUsed(item)) return this.say.dataset.takenOut;
     const place = [...this.used.children].indexOf(item) + 1;
-    const words = this.say.dataset.place.replace("{place}", place).replace("{total}", this.used.children.length);
+    const words = this.say.dataset.place
+      .replace("{place}", place)
+      .replace("{total}", this.used.children.length);
     if (!this.deepest) return words;
     return `${words}, ${this.say.dataset.indented.replace("{indent}", Number(item.dataset.indent) * 4)}`;
   }
 
   act(item, what) {
-    if (what === "up" && item.previousElementSibling) put(item.parentElement, item, item.previousElementSibling);
+    if (what === "up" && item.previousElementSibling)
+      put(item.parentElement, item, item.previousElementSibling);
     else if (what === "down" && item.nextElementSibling) {
       put(item.parentElement, item, item.nextElementSibling.nextElementSibling);
     } else if (what === "in" || what === "out") put(what === "in" ? this.used : this.spare, item, null);
@@ -153,11 +157,14 @@ class Arrange {
       const box = other.getBoundingClientRect();
       return at.clientY < box.top + box.height / 2;
     });
-    if (item.parentElement !== list || item.nextElementSibling !== (before ?? null)) put(list, item, before ?? null);
+    if (item.parentElement !== list || item.nextElementSibling !== (before ?? null))
+      put(list, item, before ?? null);
     if (!this.deepest) return;
     const mirrored = getComputedStyle(this.root).direction === "rtl" ? -1 : 1;
     const steps = Math.round((mirrored * (at.clientX - start.x)) / INDENT_PIXELS);
-    item.dataset.indent = this.isUsed(item) ? String(Math.min(this.deepest, Math.max(0, start.indent + steps))) : "0";
+    item.dataset.indent = this.isUsed(item)
+      ? String(Math.min(this.deepest, Math.max(0, start.indent + steps)))
+      : "0";
   }
 
   listAt(y) {

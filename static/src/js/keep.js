@@ -7,7 +7,9 @@ const place = (form) => `kept:${new URL(form.action).pathname}`;
 
 /** Puts the fields of the form aside. */
 export function keep(form) {
-  const fields = [...new FormData(form)].filter(([name, value]) => !NOT_OURS.has(name) && typeof value === "string");
+  const fields = [...new FormData(form)].filter(
+    ([name, value]) => !NOT_OURS.has(name) && typeof value === "string",
+  );
   try {
     sessionStorage.setItem(place(form), JSON.stringify(fields));
   } catch {
@@ -41,7 +43,8 @@ whenReady("form[data-keep]", (form) => {
   for (const control of form.elements) {
     if (!control.name || NOT_OURS.has(control.name)) continue;
     const given = values.get(control.name) ?? [];
-    if (control.type === "radio" || control.type === "checkbox") control.checked = given.includes(control.value);
+    if (control.type === "radio" || control.type === "checkbox")
+      control.checked = given.includes(control.value);
     else if (given.length && control.type !== "hidden") control.value = given[0];
   }
   form.dispatchEvent(new Event("input", { bubbles: true }));

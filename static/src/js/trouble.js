@@ -45,7 +45,9 @@ document.addEventListener("htmx:error", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  const pressed = event.target.closest?.("[data-send-again], [data-dismiss], [data-reload], [data-sign-in-again]");
+  const pressed = event.target.closest?.(
+    "[data-send-again], [data-dismiss], [data-reload], [data-sign-in-again]",
+  );
   if (!pressed) return;
   if (pressed.matches("[data-sign-in-again]")) {
     const way = new URL(pressed.href);

@@ -2,7 +2,9 @@
 
 /** Somebody is writing text or choosing from a list here. */
 export function isTyping(target) {
-  return target.matches?.("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])") ?? false;
+  return (
+    target.matches?.("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])") ?? false
+  );
 }
 
 /** Enter already means something here. */
