@@ -1,7 +1,7 @@
 """Paying: what one fact brings is gathered, written into the ledger, and added to the player, once."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -30,6 +30,10 @@ class Entry:
     def key(self) -> tuple[str, str, str]:
         """What it can be written once for."""
         return (self.currency, self.rule, self.source)
+
+    def record(self) -> dict[str, Any]:
+        """As it is handed to the database."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Settlement:
             "local_date": fact.local_date,
             "at": fact.at,
             "attempt_id": fact.attempt_id,
-            "entries": [asdict(entry) for entry in self._entries],
+            "entries": [entry.record() for entry in self._entries],
         }
         changes = dict.fromkeys(("level", "streak", "best_streak", "streak_date")) | self._changes
         row = session.connection().execute(PAY, values | changes).one()
