@@ -141,7 +141,7 @@ class Watch:
         page.on("console", lambda message: self._said(message.type, message.text))
         page.on("pageerror", lambda error: self.console.append(f"page error: {error}"))
         page.on("response", lambda answer: answer.status >= 500 and self.failed.append(f"{answer.status} {answer.url}"))
-        page.on("requestfinished", self.requests.append)
+        page.on("requestfinished", lambda request: self.requests.append(request))
 
     def _said(self, kind: str, text: str) -> None:
         """Chromium logs every answer from 400 on as an error; answers are judged by themselves."""
