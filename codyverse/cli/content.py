@@ -1,17 +1,23 @@
-"""flask content: check the courses in their folder; show what loading them would change; load them."""
+"""flask content: check the courses in their folder; show what loading them would change; load them.
+
+What reads and renders courses is imported by the commands only: a web process never needs it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import AppGroup
 
 from codyverse.cli.faults import speaks_plainly
 from codyverse.core.database import unit_of_work
-from codyverse.courses import services
-from codyverse.courses.authoring.files import Content, read_content
-from codyverse.courses.differences import Change
-from codyverse.courses.lint import report, summary
+
+if TYPE_CHECKING:
+    from codyverse.courses.authoring.files import Content
+    from codyverse.courses.differences import Change
 
 content = AppGroup("content", help="Check the courses, show what loading them would change, load them.")
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "content"
@@ -22,6 +28,9 @@ FOLDER = click.argument(
 
 def _clean(folder: Path) -> Content:
     """The courses of a folder; with any fault they are named and the command ends with 1."""
+    from codyverse.courses.authoring.files import read_content
+    from codyverse.courses.lint import report
+
     here = Path.cwd()
     shown = folder.relative_to(here) if folder.is_absolute() and folder.is_relative_to(here) else folder
     found = read_content(shown)
@@ -35,6 +44,8 @@ def _clean(folder: Path) -> Content:
 @FOLDER
 def lint(folder: Path) -> None:
     """Name every fault in FOLDER (content/ if not given) with its file and line. Needs no database."""
+    from codyverse.courses.lint import report
+
     click.echo(report(_clean(folder)))
 
 
@@ -43,6 +54,8 @@ def lint(folder: Path) -> None:
 @speaks_plainly
 def plan(folder: Path) -> None:
     """Show what `apply` would change, without changing it."""
+    from codyverse.courses import services
+
     found = _clean(folder)
     changes: list[Change] = []
     for place, course in enumerate(found.courses, 1):
@@ -60,11 +73,11 @@ def apply(folder: Path, quiet: bool) -> None:
 
     With any fault in any course nothing is loaded. Each course is loaded as a whole or not at all.
     """
+    from codyverse.courses import services
+
     found = _clean(folder)
     changes: list[Change] = []
-    for place, course in enumerate(found.courses, 1):
-        with unit_of_work():
-            services.plan_course(course, place)
+    services.refuse_taken_keys([course.key for course in found.courses])
     for place, course in enumerate(found.courses, 1):
         with unit_of_work():
             changes += services.apply_course(course, place)
@@ -74,6 +87,8 @@ def apply(folder: Path, quiet: bool) -> None:
 
 
 def _say(found: Content, changes: Iterable[Change], done: str, *, quiet: bool = False) -> None:
+    from codyverse.courses.lint import summary
+
     visible = [change for change in changes if change.visible]
     for change in visible if not quiet else ():
         click.echo(str(change))

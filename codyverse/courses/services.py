@@ -31,6 +31,19 @@ def plan_course(course: CourseSource, position: int) -> tuple[Change, ...]:
     return differences(_stored(course.key), course, position)
 
 
+def refuse_taken_keys(keys: Collection[str]) -> None:
+    """Raise Conflict when one of the keys belongs to a course that was made over the API; asked before any is loaded."""
+    taken = session.scalars(select(Course.key).where(Course.origin != "files", Course.key.in_(keys))).first()
+    if taken is not None:
+        raise _taken(taken)
+
+
+def _taken(key: str) -> Conflict:
+    return Conflict(
+        f"The course “{key}” was made over the API and is kept there. Give the course in the files another key."
+    )
+
+
 def apply_course(course: CourseSource, position: int) -> tuple[Change, ...]:
     """Load one course, to stand at `position` in the catalogue; what was changed. A second time changes nothing.
 
@@ -70,9 +83,7 @@ def _stored(key: str) -> Stored:
     if course is None:
         return Stored()
     if course["origin"] != "files":
-        raise Conflict(
-            f"The course “{key}” was made over the API and is kept there. Give the course in the files another key."
-        )
+        raise _taken(key)
     modules = (
         session.execute(select(Module.__table__).where(Module.course_id == course["id"])).mappings().all()
     )
