@@ -145,7 +145,9 @@ def test_moving_at_half_past_eleven_in_the_evening() -> None:
     assert game_date(moved, "UTC", 0) == date(2026, 6, 1)
     assert game_date(moved, "Europe/Berlin", 0) == date(2026, 6, 2)
     # 1 June lasted 23 and a half hours by then, which is enough; 2 June begins at 01:30 and has 22 and a half
-    assert which(short((START, "UTC", 0), (moved, "Europe/Berlin", 0)), "2026-05-20", "2026-06-20") == ["2026-06-02"]
+    assert which(short((START, "UTC", 0), (moved, "Europe/Berlin", 0)), "2026-05-20", "2026-06-20") == [
+        "2026-06-02"
+    ]
 
 
 def test_an_own_start_of_day_that_is_put_earlier_shortens_the_days_it_divides() -> None:
