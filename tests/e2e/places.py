@@ -1,0 +1,91 @@
+"""Every page there is to look at, with something on it: for the checks that visit all of them."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from codyverse.core.clock import now, standing_at
+from codyverse.core.database import db, unit_of_work
+from codyverse.progress import rehearsal, services
+from tests.e2e.conftest import Site
+from tests.factories import make_user
+
+KINDS = ("teach", "choice", "choices", "blank", "order", "match", "parsons")
+STEPS = """
+select s.lesson_id, s.id, r.kind from steps s
+join step_revisions r on r.id = s.revision_id join lessons l on l.id = s.lesson_id
+where s.retired_at is null and l.retired_at is null order by s.lesson_id, s.position
+"""
+POSITION = "select position from attempt_steps where attempt_id = :attempt and step_id = :step"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths by name: `open` for strangers, `own` for the learner with this address."""
+
+    email: str
+    beginner: str
+    open: dict[str, str]
+    own: dict[str, str]
+
+
+def prepare(site: Site) -> Places:
+    """A learner with three weeks behind them, and one of each kind of step open: fresh, wrong and right."""
+    with site.app.app_context():
+        email, beginner = "places@example.org", "beginner@example.org"
+        begun = now() - timedelta(days=20)
+        with standing_at(begun):
+            user_id = make_user(email=email, name="Pia", time_zone="Europe/Berlin")
+            make_user(email=beginner, name="Nell")
+        steps = db.session.execute(text(STEPS)).all()
+        lessons = sorted({row.lesson_id for row in steps})
+        style, dice = rehearsal.Style(0.7), random.Random(7)
+        for index, lesson_id in enumerate(lessons[:6]):
+            with unit_of_work():
+                rehearsal.play(user_id, lesson_id, begun + timedelta(days=3 * index), until=now(), style=style, dice=dice)
+        attempt = db.session.execute(text("select max(id) from attempts where completed_at is not null")).scalar_one()
+        last = db.session.execute(text("select lesson_id from attempts where id = :a"), {"a": attempt}).scalar_one()
+        own = {
+            "dashboard": "/dashboard",
+            "courses, signed in": "/courses",
+            "course, signed in": "/courses/how-ai-works",
+            "intro of a lesson": f"/lessons/{lessons[20]}",
+            "intro, done before": f"/lessons/{lessons[0]}",
+            "summary": f"/lessons/{last}/attempts/{attempt}",
+            "ledger": "/ledger",
+            "settings": "/settings",
+        }
+        own |= dict(_steps_of_each_kind(user_id, [tuple(row) for row in steps], set(lessons[6:20])))
+        db.session.remove()
+    strangers = {
+        "landing": "/",
+        "register": "/register",
+        "sign in": "/login",
+        "courses": "/courses",
+        "course": "/courses/python-from-zero",
+        "gallery": "/gallery",
+        "not found": "/no/such/place",
+    }
+    return Places(email, beginner, strangers, own)
+
+
+def _steps_of_each_kind(
+    user_id: int, steps: list[tuple[int, int, str]], among: set[int]
+) -> Iterator[tuple[str, str]]:
+    for kind in KINDS:
+        found = [step for step in steps if step[2] == kind and step[0] in among]
+        for state, (lesson_id, step_id, _) in zip(("fresh", "wrong", "right"), found, strict=False):
+            with unit_of_work():
+                attempt_id = services.start_attempt(user_id, lesson_id)
+            which = {"attempt": attempt_id, "step": step_id}
+            position = db.session.execute(text(POSITION), which).scalar_one()
+            if kind != "teach" and state != "fresh":
+                given = rehearsal.solution(attempt_id, step_id, right=state == "right")
+                with unit_of_work():
+                    services.answer_step(user_id, attempt_id, step_id, 1, given)
+            yield f"{kind}, {state}", f"/lessons/{lesson_id}?step={position}"
+            if kind == "teach":
+                break

@@ -1,0 +1,133 @@
+"""Every page: accessible in light and dark on phone and desk, valid HTML, light to load, readable at 320 px."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.conftest import ROOT, SCHEMES, SIZES, Opener, Site
+from tests.e2e.places import Places, prepare
+from tests.factories import PASSWORD
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+VNU = ROOT / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+MOST_BYTES, MOST_REQUESTS = 100_000, 8
+HTMX_ATTRIBUTE = re.compile(r"Attribute “hx-[a-z:-]+” not allowed on element")
+
+
+@pytest.fixture(scope="session")
+def places(site: Site) -> Places:
+    return prepare(site)
+
+
+def sign_in(page: Page, email: str) -> Page:
+    page.goto("/login")
+    page.locator('[name="email"]').fill(email)
+    page.locator('[name="password"]').fill(PASSWORD)
+    page.locator("form[action='/login'] [type=submit]").click()
+    page.wait_for_url("**/dashboard")
+    return page
+
+
+def everywhere(open_page: Opener, places: Places, **more: Any) -> list[tuple[str, str, Page]]:
+    """(name, path, page) for each page there is; strangers', the learner's, and a beginner's empty ones."""
+    stranger = open_page("/", **more)
+    learner = sign_in(open_page("/", **more), places.email)
+    beginner = sign_in(open_page("/", **more), places.beginner)
+    found = [(name, path, stranger) for name, path in places.open.items()]
+    found += [(name, path, learner) for name, path in places.own.items()]
+    return [*found, *((f"{path}, empty", path, beginner) for path in ("/dashboard", "/ledger"))]
+
+
+def test_axe_finds_nothing(open_page: Opener, places: Places) -> None:
+    source = AXE.read_text()
+    found = []
+    for name, path, page in everywhere(open_page, places):
+        page.goto(path)
+        page.evaluate(source)
+        for size in SIZES:
+            page.set_viewport_size(SIZES[size])
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+                result = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)
+                assert len(result["passes"]) > 5, f"{name}: axe did not look"
+                for fault in result["violations"]:
+                    where = [node["html"][:160] for node in fault["nodes"][:3]]
+                    found.append(f"{name} ({size}, {scheme}): {fault['id']}: {where}")
+    assert found == []
+
+
+def test_the_html_is_valid(open_page: Opener, places: Places, tmp_path: Path) -> None:
+    names = {}
+    for number, (name, path, page) in enumerate(everywhere(open_page, places, scripts=False)):
+        answer = page.context.request.get(path)
+        file = tmp_path / f"{number:02}.html"
+        file.write_text(answer.text())
+        names[file.name] = name
+    command = ["java", "-Xss8m", "-jar", str(VNU), "--format", "json", "--stdout", "--exit-zero-always"]
+    done = subprocess.run([*command, *map(str, sorted(tmp_path.iterdir()))], capture_output=True, text=True, check=True)
+    found = [
+        f"{names[Path(each['url']).name]}: {each['message']} … {each.get('extract', '')[:120]}"
+        for each in json.loads(done.stdout)["messages"]
+        if each["type"] != "info" and not HTMX_ATTRIBUTE.match(each["message"])
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("what", ["landing", "lesson"])
+def test_a_first_view_is_light(open_page: Opener, places: Places, what: str) -> None:
+    page = open_page("/login")
+    path = "/"
+    cookies = []
+    if what == "lesson":
+        path = places.own["parsons, wrong"]
+        cookies = sign_in(page, places.email).context.cookies()
+    cold = open_page("about:blank")
+    cold.context.add_cookies(cookies)
+    seen: list[tuple[str, int]] = []
+
+    def count(request: Any) -> None:
+        sizes = request.sizes()
+        seen.append((request.url, sizes["responseBodySize"] + sizes["responseHeadersSize"]))
+
+    cold.on("requestfinished", count)
+    cold.goto(path, wait_until="networkidle")
+    assert len(seen) <= MOST_REQUESTS, seen
+    assert sum(size for _, size in seen) <= MOST_BYTES, seen
+
+
+def test_nothing_is_cut_off_at_320_pixels(open_page: Opener, places: Places) -> None:
+    found = []
+    for name, path, page in everywhere(open_page, places):
+        page.set_viewport_size({"width": 320, "height": 640})
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > 320:
+            found.append(f"{name}: {wide} px wide")
+    assert found == []
+
+
+def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
+    page = sign_in(open_page("/", reduced_motion="reduce"), places.email)
+    found = []
+    for name in ("dashboard", "settings", "choice, fresh", "order, fresh", "parsons, fresh", "match, fresh", "summary"):
+        page.goto(places.own[name])
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            state = page.evaluate(
+                """() => { const e = document.activeElement; if (!e || e === document.body) return null;
+                const seen = [e, e.nextElementSibling, e.parentElement, e.closest('.option')].filter(Boolean).map(x => getComputedStyle(x));
+                const ring = seen.some(s => (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0) || s.boxShadow !== 'none');
+                const box = e.getBoundingClientRect();
+                return {ring, html: e.outerHTML.slice(0, 120), shown: box.width > 0 && box.height > 0}; }"""
+            )
+            if state is None:
+                break
+            if not (state["ring"] and state["shown"]):
+                found.append(f"{name}: {state['html']}")
+    assert found == []
