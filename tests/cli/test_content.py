@@ -37,7 +37,7 @@ def test_with_a_fault_nothing_is_loaded(app: Flask, tmp_path: Path) -> None:
         code, output = run(app, command, str(good))
         assert code == 1
         assert "worse/course.md:1: the file must begin with front matter" in output
-        assert "1 fault" in output
+        assert "2 faults" in output
     assert queries.catalogue() == ()
 
 

@@ -12,6 +12,7 @@ from codyverse.courses.authoring.lesson_parser import (
     MAX_SUMMARY,
     MAX_TITLE,
     LessonParser,
+    Lines,
     split_front_matter,
 )
 from codyverse.courses.authoring.prose import Place, ProseCheck
@@ -122,55 +123,60 @@ class _FolderReader:
         return text
 
     def course(self, folder: Path) -> CourseSource | None:
-        """One course; None when its course.md cannot be used."""
+        """One course; None when its course.md cannot be used. The faults of its modules are named either way."""
         self._hash = hashlib.sha256()
         entries = self._entries(folder)
         path = folder / "course.md"
         if path not in entries:
             self.faults.add(str(folder), 1, "this folder has no course.md; a course needs one")
             return None
-        for entry in entries:
-            if entry.is_file() and entry != path:
-                self.faults.add(
-                    str(entry),
-                    1,
-                    "this file is read by nothing; a course folder holds course.md and module folders",
-                )
-        text = self.text(path, folder)
-        reader, rest = split_front_matter(text, str(path), self.faults) if text is not None else (None, None)
-        if reader is None or rest is None:
+        reader, rest = self._front(path, folder)
+        skills = _skills(reader) if reader else None
+        modules = tuple(self._modules(entries, path, skills))
+        if reader is None:
             return None
-        skills = _skills(reader)
         ProseCheck(str(path), self.faults, "description", Place.BLOCK).run(rest.text, rest.first)
-        modules = tuple(
-            module for entry in entries if entry.is_dir() and (module := self._module(entry, folder, skills))
-        )
         course = CourseSource(
             key=reader.key(),
             title=reader.line("title", MAX_TITLE),
             summary=reader.line("summary", MAX_SUMMARY),
             difficulty=reader.one_of("difficulty", DIFFICULTIES),
-            skills=skills,
+            skills=skills or {},
             description=rest.text.strip("\n"),
             modules=modules,
             path=str(folder),
             digest=self._hash.hexdigest(),
         )
         reader.finish()
-        _refuse_same(
-            [(module.key, f"{module.path}/module.md") for module in modules],
-            "module",
-            "in the course",
-            self.faults,
-        )
-        _refuse_same(
-            [(lesson.key, lesson.path) for lesson in course.lessons], "lesson", "in the course", self.faults
-        )
-        if not any(entry.is_dir() for entry in entries):
-            self.faults.add(str(path), 1, "the course has no module; a module is a folder with a module.md")
+        where = "in the course"
+        keys = [(module.key, f"{module.path}/module.md") for module in modules]
+        _refuse_same(keys, "module", where, self.faults)
+        _refuse_same([(lesson.key, lesson.path) for lesson in course.lessons], "lesson", where, self.faults)
         return course
 
-    def _module(self, folder: Path, root: Path, skills: dict[str, str]) -> ModuleSource | None:
+    def _front(self, path: Path, root: Path) -> tuple[Reader | None, Lines]:
+        """The front matter of a file and what follows it; a reader only if it can be used."""
+        text = self.text(path, root)
+        return (None, Lines([], 1)) if text is None else split_front_matter(text, str(path), self.faults)
+
+    def _modules(
+        self, entries: list[Path], course: Path, skills: dict[str, str] | None
+    ) -> Iterator[ModuleSource]:
+        """The modules of a course; whatever else lies in its folder is a fault."""
+        folders = [entry for entry in entries if entry.is_dir()]
+        for entry in entries:
+            if entry not in folders and entry != course:
+                message = "this file is read by nothing; a course folder holds course.md and module folders"
+                self.faults.add(str(entry), 1, message)
+        if not folders:
+            message = "the course has no module; a module is a folder with a module.md"
+            self.faults.add(str(course), 1, message)
+        for folder in folders:
+            module = self._module(folder, course.parent, skills)
+            if module:
+                yield module
+
+    def _module(self, folder: Path, root: Path, skills: dict[str, str] | None) -> ModuleSource | None:
         entries = self._entries(folder)
         path = folder / "module.md"
         if path not in entries:
@@ -201,9 +207,8 @@ class _FolderReader:
     def _module_from(
         self, path: Path, root: Path, lessons: tuple[LessonSource, ...], folder: Path
     ) -> ModuleSource | None:
-        text = self.text(path, root)
-        reader, rest = split_front_matter(text, str(path), self.faults) if text is not None else (None, None)
-        if reader is None or rest is None:
+        reader, rest = self._front(path, root)
+        if reader is None:
             return None
         module = ModuleSource(
             reader.key(),
@@ -220,7 +225,12 @@ class _FolderReader:
         return module
 
     def _lesson(
-        self, text: str, path: Path, skills: dict[str, str], drawings: dict[str, Picture], used: set[str]
+        self,
+        text: str,
+        path: Path,
+        skills: dict[str, str] | None,
+        drawings: dict[str, Picture],
+        used: set[str],
     ) -> LessonSource | None:
         parser = LessonParser(str(path), skills, self.faults)
         lesson = parser.parse(text)

@@ -61,9 +61,12 @@ class _RawStep:
 
 
 class LessonParser:
-    """Reads one lesson. Steps with faults are left out of the result; nothing is applied while there is a fault."""
+    """Reads one lesson, as well as it can be read; nothing is applied while there is a fault.
 
-    def __init__(self, path: str, skills: dict[str, str], faults: Faults) -> None:
+    `skills` is the course's vocabulary; None when it is not known, then any skill may be named.
+    """
+
+    def __init__(self, path: str, skills: dict[str, str] | None, faults: Faults) -> None:
         self.path = path
         self.skills = skills
         self.faults = faults
@@ -209,7 +212,7 @@ class LessonParser:
             return ()
         names = [name.strip() for name in match["skills"].split(",")]
         for number, name in enumerate(names):
-            if name not in self.skills:
+            if self.skills is not None and name not in self.skills:
                 advice = (
                     closest(name, list(self.skills))
                     or "; add it to `skills` in course.md or use one that is there"

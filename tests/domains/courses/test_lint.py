@@ -214,6 +214,11 @@ def test_all_faults_in_one_go(tmp_path: Path) -> None:
     assert len(found) >= 6, found
 
 
+def test_a_broken_course_file_hides_no_other_faults(tmp_path: Path) -> None:
+    found = faults_of(tea(tmp_path, lesson(step("one", "<b>x</b>")), course="no front matter"))
+    assert [fault.split(": ", 1)[0] for fault in found] == [f"{LESSON}:13", f"{LESSON}:13", "tea/course.md:1"]
+
+
 @pytest.mark.parametrize(
     ("raw", "line", "message"),
     [
