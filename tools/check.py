@@ -12,8 +12,8 @@ BIN = Path(sys.executable).parent
 CHECKS: dict[str, list[str]] = {
     "types": [str(BIN / "mypy")],
     "format": [str(BIN / "ruff"), "format", "--check", "--quiet", "--diff"],
-    "lint": [str(BIN / "ruff"), "check", "--quiet"],
-    "layers": [str(BIN / "lint-imports"), "--no-timing"],
+    "lint": [str(BIN / "ruff"), "check", "--quiet", "--output-format", "concise"],
+    "layers": [str(BIN / "lint-imports"), "--no-logo"],
     "templates": [str(BIN / "djlint"), "templates", "--lint", "--quiet"],
     "styles and scripts": [sys.executable, "tools/assets.py", "--lint"],
     "locks": [sys.executable, "tools/locks.py", "--check"],
