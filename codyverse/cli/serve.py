@@ -152,7 +152,7 @@ def _granian(settings: Settings) -> list[str]:
         "--interface", "wsgi", "--no-ws", "--host", settings.host, "--port", str(settings.port),
         "--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads),
         "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(STOP_SECONDS - 2),
-        "--log-level", "warning", "codyverse.cli.served:app",
+        "--log-level", "warning", "app:app",
     ]  # fmt: skip
 
 

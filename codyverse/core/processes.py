@@ -1,7 +1,8 @@
 """Child processes that end when their parent ends, however it ended.
 
-Run as a script, this is granian's command line in such a process: ``python -P processes.py --port 8000 module:app``.
-It imports nothing of Cody Verse, so that granian's main process stays small.
+Run as a script, this is granian's command line, ``python -P processes.py --port 8000 app:app``, whose main process ends
+with its parent and whose workers end with the main process (they would go on serving if it was killed). It imports
+nothing of Cody Verse, so that the main process stays small.
 """
 
 import ctypes
@@ -31,8 +32,12 @@ def _watch(parent: int, number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
 
 
+if __name__ == "__mp_main__":  # a worker that was started afresh, as on macOS
+    end_with_parent()
+
 if __name__ == "__main__":
     end_with_parent()
+    os.register_at_fork(after_in_child=end_with_parent)  # a worker on Linux
     from granian.cli import entrypoint
 
     entrypoint()  # type: ignore[no-untyped-call]
