@@ -4,7 +4,7 @@ Pure geometry. A course keeps its figure as long as its lessons and their order 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
 from math import pi, sin
@@ -19,7 +19,7 @@ STEP = 74
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """One lesson. `state` is new, open or done; `score` 0–100, 0 before the lesson was done."""
+    """One lesson. `state` is new, open or done; `score` 0–100, 0 before the lesson was done; `here`: the one to do next."""
 
     lesson_id: int
     number: int
@@ -28,6 +28,7 @@ class Star:
     score: int
     x: float
     y: float
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,9 @@ def _chart(course: CourseOutline, states: Mapping[int, LessonState], *, tall: bo
         lines += _figure(figure)
         labels.append(_label(module.title, figure, across, tall=tall))
         stars += figure
+    following = next((n for n, star in enumerate(stars) if star.state != "done"), None)
+    if following is not None:
+        stars[following] = replace(stars[following], here=True)
     width, height = (across, extent) if tall else (extent, across)
     done = sum(star.state == "done" for star in stars)
     return Chart(round(width), round(height), tuple(stars), tuple(lines), tuple(labels), done)
