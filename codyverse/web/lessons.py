@@ -191,7 +191,7 @@ def summary(lesson_id: int, attempt_id: int) -> Response:
     completion = queries.completion(who.id, attempt_id)
     if completion.lesson_id != lesson_id:
         raise NotFound("There is no such attempt.")
-    context = {
+    context: dict[str, Any] = {
         "lesson": courses.lesson(lesson_id),
         "completion": completion,
         "rewards": game.rewards_of(who.id, attempt_id),
