@@ -24,6 +24,8 @@ class Arrange {
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("keydown", (event) => this.pressed(event));
     root.addEventListener("pointerdown", (event) => this.grabbed(event));
+    for (const type of ["focusin", "pointerdown"])
+      root.addEventListener(type, (event) => this.choose(event.target));
     this.write();
   }
 
@@ -45,6 +47,14 @@ class Arrange {
       button.setAttribute("aria-describedby", text.id);
     item.prepend(controls.querySelector(".arrange-grip"));
     item.append(controls);
+  }
+
+  /** One line at a time shows its buttons where there is little room. */
+  choose(target) {
+    const item = target.closest("[data-item]");
+    if (!item) return;
+    for (const other of this.root.querySelectorAll("[data-chosen]")) other.removeAttribute("data-chosen");
+    item.setAttribute("data-chosen", "");
   }
 
   isUsed(item) {
