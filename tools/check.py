@@ -11,7 +11,7 @@ BIN = Path(sys.executable).parent
 
 CHECKS: dict[str, list[str]] = {
     "types": [str(BIN / "mypy")],
-    "format": [str(BIN / "ruff"), "format", "--check"],
+    "format": [str(BIN / "ruff"), "format", "--check", "--output-format", "concise"],
     "lint": [str(BIN / "ruff"), "check", "--quiet", "--output-format", "concise"],
     "layers": [str(BIN / "lint-imports"), "--no-logo"],
     "templates": [str(BIN / "djlint"), "templates", "--lint", "--quiet"],
