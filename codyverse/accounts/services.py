@@ -230,7 +230,7 @@ def change_profile(user_id: int, *, display_name: str, time_zone: str, day_start
     at = now()
     game_date_for(user_id, at)
     before = session.execute(
-        select(User.time_zone, User.day_start_hour).where(User.id == user_id).with_for_update()
+        select(User.time_zone, User.day_start_hour).where(User.id == user_id).with_for_update(key_share=True)
     ).one()
     session.execute(update(User).where(User.id == user_id).values(**clean, day_start_hour=day_start_hour))
     if (before.time_zone, before.day_start_hour) != (clean["time_zone"], day_start_hour):
@@ -259,7 +259,7 @@ def change_preferences(user_id: int, *, goal_intensity: str, hidden: frozenset[s
     if fields:
         raise Invalid(fields)
     stored = session.execute(
-        select(User.preferences).where(User.id == user_id).with_for_update()
+        select(User.preferences).where(User.id == user_id).with_for_update(key_share=True)
     ).scalar_one()
     changed = replace(Preferences.read(stored), goal_intensity=goal_intensity, hidden=hidden, theme=theme)
     session.execute(update(User).where(User.id == user_id).values(preferences=changed.stored()))
@@ -281,7 +281,7 @@ def deactivate(email: str) -> None:
     user = session.execute(
         select(User.id, User.deactivated_at)
         .where(User.email_key == email.strip().casefold())
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one_or_none()
     if user is None:
         raise NotFound(f"Nobody has the address {email}.")

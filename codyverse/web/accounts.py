@@ -77,6 +77,7 @@ def sign_in() -> Response:
             token, person_id = services.sign_in(
                 form.text("email"), form.text("password"), request.user_agent.string
             )
+            held.restore(held.take(), person_id)
     except Invalid as fault:
         form.take(fault)
         return _sign_in_page(form, 422)

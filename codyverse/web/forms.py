@@ -3,19 +3,21 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import (
-    BooleanField,
-    EmailField,
-    Field,
-    PasswordField,
-    SelectField,
-    SelectMultipleField,
-    StringField,
-)
+from wtforms import EmailField, Field, PasswordField, SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than its stubs
 
 from codyverse.accounts.queries import MECHANICS
 from codyverse.accounts.services import time_zones
 from codyverse.core.errors import Invalid
+
+
+def _offer(*pairs: tuple[str, str]) -> list[Any]:
+    """What a list offers: (value, label)."""
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
+def _zones() -> list[Any]:
+    return _offer(*((name, name.replace("_", " ")) for name in time_zones()))
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -52,7 +54,7 @@ class RegisterForm(Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.time_zone.choices = [(name, name.replace("_", " ")) for name in time_zones()]
+        self.time_zone.choices = _zones()
 
 
 class SignInForm(Form):
@@ -71,8 +73,8 @@ class ProfileForm(Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.time_zone.choices = [(name, name.replace("_", " ")) for name in time_zones()]
-        self.day_start_hour.choices = [(str(hour), f"{hour:02}:00") for hour in range(24)]
+        self.time_zone.choices = _zones()
+        self.day_start_hour.choices = _offer(*((str(hour), f"{hour:02}:00") for hour in range(24)))
 
 
 class PreferencesForm(Form):
@@ -80,16 +82,16 @@ class PreferencesForm(Form):
 
     goal_intensity = SelectField(
         "Daily goals",
-        choices=[("casual", "Casual"), ("regular", "Regular"), ("serious", "Serious")],
+        choices=_offer(("casual", "Casual"), ("regular", "Regular"), ("serious", "Serious")),
         validate_choice=False,
     )
     theme = SelectField(
         "Colours",
-        choices=[("auto", "Like my device"), ("light", "Light"), ("dark", "Dark")],
+        choices=_offer(("auto", "Like my device"), ("light", "Light"), ("dark", "Dark")),
         validate_choice=False,
     )
     hidden = SelectMultipleField(
-        "Hide", choices=[(name, name.capitalize()) for name in MECHANICS], validate_choice=False
+        "Hide", choices=_offer(*((name, name.capitalize()) for name in MECHANICS)), validate_choice=False
     )
 
 
@@ -98,9 +100,3 @@ class PasswordForm(Form):
 
     current_password = PasswordField("Current password")
     new_password = PasswordField("New password")
-
-
-class SignOutEverywhereForm(Form):
-    """Ends every session."""
-
-    confirm = BooleanField("Yes, sign me out on every device")

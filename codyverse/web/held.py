@@ -23,7 +23,12 @@ def hold() -> bool:
         given = answers.read(request.form.get("kind", ""), request.form)
     except Invalid:
         return False
-    kept = {"person": session[PERSON], "lesson": arguments["lesson_id"], "step": arguments["step_id"], "given": given}
+    kept = {
+        "person": session[PERSON],
+        "lesson": arguments["lesson_id"],
+        "step": arguments["step_id"],
+        "given": given,
+    }
     if len(json.dumps(kept)) > MOST_BYTES:
         return False
     session[HELD] = kept

@@ -58,11 +58,12 @@ def _choices(exercise: dict[str, Any], answer: dict[str, Any]) -> tuple[bool, li
     picked = set(answer["picked"])
     options = exercise["options"]
     judged_right = sum((option["id"] in picked) == option["correct"] for option in options)
-    correct = judged_right == len(options)
-    notes = [] if correct else [_say(f"{judged_right} of {len(options)} are judged rightly.")]
-    shown = [option for option in options if option["id"] in picked or option["correct"]]
-    shown.sort(key=lambda option: (option["id"] in picked) == option["correct"])
-    return correct, notes + [Note(option["html"], option["why"]) for option in shown]
+    if judged_right == len(options):
+        return True, [Note(option["html"], option["why"]) for option in options if option["correct"]]
+    # What was left out is not named, and rightly picked options wait too: trying again must stay worth it.
+    strangers = [option for option in options if option["id"] in picked and not option["correct"]]
+    notes = [_say(f"{judged_right} of {len(options)} are judged rightly.")]
+    return False, notes + [Note(option["html"], option["why"]) for option in strangers]
 
 
 def _blank(exercise: dict[str, Any], answer: dict[str, Any]) -> tuple[bool, list[Note]]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from codyverse.core.clock import now
 from codyverse.core.database import session, unit_of_work
@@ -77,6 +78,7 @@ def test_an_entry_that_was_changed_or_lost_or_made_up_is_found(ada: int) -> None
     first = session.scalars(lesson.order_by(LedgerEntry.id)).first()
     source = session.scalar(select(LedgerEntry.source).where(LedgerEntry.id == first))
     with session.begin_nested() as nested:
+        session.execute(text("alter table ledger_entries disable trigger append_only"))
         session.execute(update(LedgerEntry).where(LedgerEntry.id == first).values(amount=1))
         assert "xp" in found()
         nested.rollback()
@@ -190,3 +192,8 @@ def test_verify_and_rebuild_while_nobody_is_there(app) -> None:
     assert services.rebuild_ledger() == 0
     with unit_of_work():
         assert services.rebuild_batch(random.Random(1).randrange(10**9)).players == 0
+
+
+def test_an_entry_of_the_ledger_is_never_changed(ada: int) -> None:
+    with pytest.raises(DBAPIError, match="append-only"):
+        session.execute(update(LedgerEntry).values(amount=LedgerEntry.amount + 1))
