@@ -42,3 +42,17 @@ class LevelReached:
     gems: int
     at: datetime
     local_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeEarned:
+    """A badge was earned, once for all time. `badge` is its key in the catalogue, `name` as it is shown."""
+
+    user_id: int
+    badge: str
+    name: str
+    rarity: str
+    xp: int
+    coins: int
+    at: datetime
+    local_date: date
