@@ -51,7 +51,11 @@ class LedgerEntry(Base):
 
 
 class Player(Base):
-    """The sums of a learner's ledger, and the streak as it stood after `streak_date`."""
+    """The sums of a learner's ledger, the streak as it stood after its last fact, and what Cody wears.
+
+    `streak` is the last run of days, `streak_date` its last studied day, `days_learned` all studied days; `freezes` are
+    held, `freeze_days` studied towards the next one, `kept_date` the latest missed day that a freeze or a repair kept.
+    """
 
     __tablename__ = "players"
     __table_args__ = (
@@ -60,6 +64,7 @@ class Player(Base):
         CheckConstraint("gems >= 0", name="gems"),
         CheckConstraint("level >= 1", name="level"),
         CheckConstraint("streak >= 0 and best_streak >= streak", name="streak"),
+        CheckConstraint("freezes between 0 and 2", name="freezes"),
     )
 
     user_id: Mapped[int] = mapped_column(
@@ -72,6 +77,12 @@ class Player(Base):
     streak: Mapped[int] = mapped_column(server_default="0")
     best_streak: Mapped[int] = mapped_column(server_default="0")
     streak_date: Mapped[date | None]
+    days_learned: Mapped[int] = mapped_column(server_default="0")
+    freezes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    freeze_days: Mapped[int] = mapped_column(server_default="0")
+    kept_date: Mapped[date | None]
+    outfit: Mapped[str | None] = mapped_column(Text)
+    world: Mapped[str | None] = mapped_column(Text)
 
 
 class DailyGoal(Base):
@@ -81,7 +92,7 @@ class DailyGoal(Base):
     __table_args__ = (
         PrimaryKeyConstraint("user_id", "local_date", "slot"),
         CheckConstraint("slot between 1 and 3", name="slot"),
-        CheckConstraint("kind in ('lessons', 'xp', 'minutes', 'first_try', 'right')", name="kind"),
+        CheckConstraint("kind in ('lessons', 'xp', 'minutes', 'first_try', 'right', 'mended')", name="kind"),
         CheckConstraint("target > 0", name="target"),
     )
 
@@ -92,3 +103,49 @@ class DailyGoal(Base):
     target: Mapped[int]
     coins: Mapped[int]
     reached_at: Mapped[datetime | None]
+
+
+class Purchase(Base):
+    """Something bought in the shop. The ledger's entry has the source `purchase:<id>`.
+
+    `nonce` comes with the form, so that the same form sent twice buys once. All but freezes are bought once. The local
+    date is a fact of the streak: a freeze guards missed days from the day on which it was bought.
+    """
+
+    __tablename__ = "purchases"
+    __table_args__ = (
+        CheckConstraint("kind in ('freeze', 'outfit', 'world')", name="kind"),
+        CheckConstraint("currency in ('coins', 'gems')", name="currency"),
+        CheckConstraint("price > 0", name="price"),
+        Index("uq_purchases_user_id_nonce", "user_id", "nonce", unique=True),
+        Index(
+            "uq_purchases_once", "user_id", "item", unique=True, postgresql_where=text("kind <> 'freeze'")
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(Text)
+    item: Mapped[str] = mapped_column(Text)
+    currency: Mapped[str] = mapped_column(Text)
+    price: Mapped[int]
+    nonce: Mapped[str] = mapped_column(Text)
+    local_date: Mapped[date]
+    bought_at: Mapped[datetime]
+
+
+class StreakRepair(Base):
+    """A missed day that a second finished lesson of `local_date` mended in time; one a day."""
+
+    __tablename__ = "streak_repairs"
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "missed_date"),
+        CheckConstraint("missed_date < local_date", name="missed_date"),
+        Index("uq_streak_repairs_user_id_local_date", "user_id", "local_date", unique=True),
+    )
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    missed_date: Mapped[date]
+    local_date: Mapped[date]
+    repaired_at: Mapped[datetime]
+    attempt_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("attempts.id"))

@@ -133,7 +133,8 @@ class ActivityDay(Base):
 
     `lessons` counts finished lessons, repeats included; `distinct_lessons` counts each lesson once a day; `first_try`
     counts steps right at the first answer, each step once ever; `answers` and `correct` count until a step is solved in
-    its attempt, what comes after is practice; `xp` is lesson XP only, filled by the game.
+    its attempt, what comes after is practice; `xp` is lesson XP only and `mended` counts lessons done better than before,
+    both filled by the game.
     """
 
     __tablename__ = "activity_days"
@@ -148,3 +149,4 @@ class ActivityDay(Base):
     first_try: Mapped[int] = mapped_column(server_default="0")
     seconds: Mapped[int] = mapped_column(server_default="0")
     xp: Mapped[int] = mapped_column(server_default="0")
+    mended: Mapped[int] = mapped_column(server_default="0")
