@@ -77,3 +77,24 @@ class UserSession(Base):
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class PublicProfile(Base):
+    """The page that a person may show to everybody, at an address of their own. `shown` names what stands on it.
+
+    While it is not public, the address is kept for them, and says to others what an unknown one says.
+    """
+
+    __tablename__ = "public_profiles"
+    __table_args__ = (
+        CheckConstraint("handle ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="handle"),
+        CheckConstraint("char_length(handle) between 3 and 30", name="handle_length"),
+        Index("uq_public_profiles_handle", "handle", unique=True),
+    )
+
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    handle: Mapped[str] = mapped_column(Text)
+    public: Mapped[bool] = mapped_column(server_default=text("false"))
+    shown: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))

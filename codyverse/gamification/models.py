@@ -118,9 +118,7 @@ class Purchase(Base):
         CheckConstraint("currency in ('coins', 'gems')", name="currency"),
         CheckConstraint("price > 0", name="price"),
         Index("uq_purchases_user_id_nonce", "user_id", "nonce", unique=True),
-        Index(
-            "uq_purchases_once", "user_id", "item", unique=True, postgresql_where=text("kind <> 'freeze'")
-        ),
+        Index("uq_purchases_once", "user_id", "item", unique=True, postgresql_where=text("kind <> 'freeze'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -149,3 +147,19 @@ class StreakRepair(Base):
     local_date: Mapped[date]
     repaired_at: Mapped[datetime]
     attempt_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("attempts.id"))
+
+
+class EarnedBadge(Base):
+    """A badge that a learner has earned, for good. `badge` is its key in the catalogue, `attempt_id` where it happened.
+
+    What it paid stands in the ledger with the source `badge:<key>`.
+    """
+
+    __tablename__ = "earned_badges"
+    __table_args__ = (PrimaryKeyConstraint("user_id", "badge"),)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    badge: Mapped[str] = mapped_column(Text)
+    earned_at: Mapped[datetime]
+    local_date: Mapped[date]
+    attempt_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("attempts.id"))
