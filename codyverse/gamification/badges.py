@@ -1,7 +1,7 @@
 """Earning badges: which are due by the facts, granting them once, and granting them after the fact."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from codyverse.gamification.events import BadgeEarned
 from codyverse.gamification.settlement import Entry, Settlement
 from codyverse.progress.events import DayTotals, LessonCompleted
 
-_NOTHING = DayTotals(0, 0, 0, 0, 0, 0, 0)
+_NOTHING = DayTotals(**dict.fromkeys((each.name for each in fields(DayTotals)), 0))
 _GRANT = text("""
     insert into earned_badges (user_id, badge, earned_at, local_date, attempt_id)
     select :user_id, wanted.badge, :at, :local_date, :attempt_id from unnest(cast(:badges as text[])) as wanted (badge)

@@ -156,7 +156,10 @@ class EarnedBadge(Base):
     """
 
     __tablename__ = "earned_badges"
-    __table_args__ = (PrimaryKeyConstraint("user_id", "badge"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "badge"),
+        Index("ix_earned_badges_attempt_id", "attempt_id", postgresql_where=text("attempt_id is not null")),
+    )
 
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
     badge: Mapped[str] = mapped_column(Text)

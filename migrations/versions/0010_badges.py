@@ -24,6 +24,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["attempt_id"], ["attempts.id"], name=op.f("fk_earned_badges_attempt_id")),
         sa.PrimaryKeyConstraint("user_id", "badge", name=op.f("pk_earned_badges")),
     )
+    op.create_index(
+        "ix_earned_badges_attempt_id",
+        "earned_badges",
+        ["attempt_id"],
+        postgresql_where=sa.text("attempt_id is not null"),
+    )
     op.create_table(
         "public_profiles",
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
