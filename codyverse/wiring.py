@@ -2,14 +2,17 @@
 
 from codyverse.accounts.events import UserRegistered
 from codyverse.core.events import subscribe
-from codyverse.gamification import effects
+from codyverse.courses.events import LessonsPublished
+from codyverse.gamification import effects, streak_care
+from codyverse.gamification.events import BadgeEarned, GoalReached, LevelReached
 from codyverse.gamification.services import on_user_registered
 from codyverse.gamification.settlement import settle
+from codyverse.notifications import handlers as news
 from codyverse.progress.events import LessonCompleted, StepAnswered, StudyTimeGrew
 
 # The order of effects: lesson → streak → goals → badges → levels. Badges will stand before levels, for their XP counts
 # for levels; it never counts for goals, which have been marked by then.
-OF_A_LESSON = (effects.lesson, effects.streak, effects.goals, effects.levels)
+OF_A_LESSON = (effects.lesson, streak_care.streak, effects.goals, effects.levels)
 OF_STUDY = (effects.goals, effects.levels)
 
 
@@ -19,6 +22,10 @@ def install() -> None:
     subscribe(StepAnswered, _answered)
     subscribe(StudyTimeGrew, _studied)
     subscribe(LessonCompleted, _completed)
+    subscribe(GoalReached, news.on_goal_reached)
+    subscribe(BadgeEarned, news.on_badge_earned)
+    subscribe(LevelReached, news.on_level_reached)
+    subscribe(LessonsPublished, news.on_lessons_published)
 
 
 def _answered(fact: StepAnswered) -> None:

@@ -16,27 +16,33 @@ SESSION_DAYS = 90
 MECHANICS = ("xp", "coins", "streak", "goals", "badges", "leagues")
 INTENSITIES = ("casual", "regular", "serious")
 THEMES = ("auto", "light", "dark")
+STREAK_MODES = ("daily", "weekly")
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """A learner's choices. `hidden` holds the mechanics that leave no trace on their pages."""
+    """A learner's choices. `hidden` holds the mechanics that leave no trace on their pages; `leagues` is opted into."""
 
     goal_intensity: str = "regular"
     hidden: frozenset[str] = frozenset()
     theme: str = "auto"
     reduced_motion: bool = False
+    leagues: bool = False
+    streak_mode: str = "daily"
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> "Preferences":
         """From the column; unknown or outdated entries fall back to the default."""
         intensity = stored.get("goal_intensity")
         theme = stored.get("theme")
+        streak_mode = stored.get("streak_mode")
         return cls(
             goal_intensity=intensity if intensity in INTENSITIES else "regular",
             hidden=frozenset(stored.get("hidden", ())) & frozenset(MECHANICS),
             theme=theme if theme in THEMES else "auto",
             reduced_motion=stored.get("reduced_motion") is True,
+            streak_mode=streak_mode if streak_mode in STREAK_MODES else "daily",
+            leagues=stored.get("leagues") is True,
         )
 
     def stored(self) -> dict[str, Any]:
@@ -46,6 +52,8 @@ class Preferences:
             "hidden": sorted(self.hidden),
             "theme": self.theme,
             "reduced_motion": self.reduced_motion,
+            "streak_mode": self.streak_mode,
+            "leagues": self.leagues,
         }
 
 

@@ -60,6 +60,10 @@ class ShortDays:
     def __contains__(self, day: object) -> bool:
         return isinstance(day, date) and self._begins(day + ONE_DAY) - self._begins(day) < OWED
 
+    def ends(self, day: date) -> datetime:
+        """The moment at which this date was over for the learner."""
+        return self._begins(day + ONE_DAY)
+
     def _begins(self, day: date) -> datetime:
         """The first moment at which the learner's date was `day` or a later one."""
         last = len(self._facts) - 1

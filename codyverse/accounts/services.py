@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from email_validator import EmailNotValidError, validate_email
@@ -16,16 +17,18 @@ from codyverse.accounts import passwords
 from codyverse.accounts.events import UserRegistered
 from codyverse.accounts.game_days import game_date_for
 from codyverse.accounts.models import ROLES, User, UserSession, ZoneFact
-from codyverse.accounts.queries import INTENSITIES, MECHANICS, THEMES, Preferences, token_hash
+from codyverse.accounts.queries import INTENSITIES, MECHANICS, STREAK_MODES, THEMES, Preferences, token_hash
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.core.events import publish
 
 __all__ = [
+    "change_goal_intensity",
     "change_password",
     "change_preferences",
     "change_profile",
+    "choose_leagues",
     "create_account",
     "deactivate",
     "game_date_for",
@@ -247,8 +250,10 @@ def _record_zone(user_id: int, at: datetime, time_zone: str, day_start_hour: int
     )
 
 
-def change_preferences(user_id: int, *, goal_intensity: str, hidden: frozenset[str], theme: str) -> None:
-    """Change how the learner wants to play. Raises Invalid on values that do not exist."""
+def change_preferences(
+    user_id: int, *, goal_intensity: str, hidden: frozenset[str], theme: str, streak_mode: str | None = None
+) -> None:
+    """Change how the learner wants to play. Raises Invalid on values that do not exist. A mode of None stays as it is."""
     fields: dict[str, list[str]] = {}
     if goal_intensity not in INTENSITIES:
         fields["goal_intensity"] = [f"Choose one of {', '.join(INTENSITIES)}."]
@@ -256,13 +261,34 @@ def change_preferences(user_id: int, *, goal_intensity: str, hidden: frozenset[s
         fields["hidden"] = [f"Choose from {', '.join(MECHANICS)}."]
     if theme not in THEMES:
         fields["theme"] = [f"Choose one of {', '.join(THEMES)}."]
+    if streak_mode not in (None, *STREAK_MODES):
+        fields["streak_mode"] = [f"Choose one of {', '.join(STREAK_MODES)}."]
     if fields:
         raise Invalid(fields)
+    chosen: dict[str, Any] = {"goal_intensity": goal_intensity, "hidden": hidden, "theme": theme}
+    if streak_mode is not None:
+        chosen["streak_mode"] = streak_mode
+    _prefer(user_id, chosen)
+
+
+def change_goal_intensity(user_id: int, intensity: str) -> None:
+    """Change how much the daily goals ask, from tomorrow on if today's are kept first. Raises Invalid."""
+    if intensity not in INTENSITIES:
+        raise Invalid({"goal_intensity": [f"Choose one of {', '.join(INTENSITIES)}."]})
+    _prefer(user_id, {"goal_intensity": intensity})
+
+
+def _prefer(user_id: int, chosen: dict[str, Any]) -> None:
     stored = session.execute(
         select(User.preferences).where(User.id == user_id).with_for_update(key_share=True)
     ).scalar_one()
-    changed = replace(Preferences.read(stored), goal_intensity=goal_intensity, hidden=hidden, theme=theme)
-    session.execute(update(User).where(User.id == user_id).values(preferences=changed.stored()))
+    changed = replace(Preferences.read(stored), **chosen)
+    session.execute(update(User).where(User.id == user_id).values(preferences=stored | changed.stored()))
+
+
+def choose_leagues(user_id: int, *, wanted: bool) -> None:
+    """Opt into the weekly leagues, or out. Again is harmless."""
+    _prefer(user_id, {"leagues": wanted})
 
 
 def set_role(email: str, role: str) -> None:

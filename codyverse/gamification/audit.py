@@ -7,13 +7,16 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
-from codyverse.accounts.rules import Reckoning, ShortDays
 from codyverse.core.database import session
 from codyverse.gamification import rules
 from codyverse.gamification.numbers import numbers
+from codyverse.gamification.settlement import streak_columns
+from codyverse.gamification.streak_care import FACT_COLUMNS, facts_in
 
 BATCH = 500
-_FIELDS = ("xp", "coins", "gems", "level", "streak", "best_streak", "streak_date")
+_ALL = {"until": date.max}
+_STREAK = ("streak", "best_streak", "streak_date", "days_learned", "freezes", "freeze_days", "kept_date")
+_FIELDS = ("xp", "coins", "gems", "level", *_STREAK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,10 @@ class RebuildBatch:
     changes: tuple[Change, ...]
 
 
-_PLAYERS = """
+_PLAYERS = f"""
     select users.id as user_id, player.user_id is not null as exists,
-           player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
-           sums.xp as xp_sum, sums.coins as coins_sum, sums.gems as gems_sum, days.dates,
-           facts.since, facts.zones, facts.hours
+           player.xp, player.coins, player.gems, player.level, {", ".join(f"player.{name}" for name in _STREAK)},
+           sums.xp as xp_sum, sums.coins as coins_sum, sums.gems as gems_sum, {FACT_COLUMNS}
     from users
     left join players as player on player.user_id = users.id
     cross join lateral (
@@ -58,29 +60,18 @@ _PLAYERS = """
                coalesce(sum(amount) filter (where currency = 'gems'), 0) as gems
         from ledger_entries where ledger_entries.user_id = users.id
     ) as sums
-    cross join lateral (
-        select array_agg(local_date order by local_date) as dates
-        from activity_days where activity_days.user_id = users.id and lessons > 0
-    ) as days
-    cross join lateral (
-        select array_agg(since order by since) as since, array_agg(time_zone order by since) as zones,
-               array_agg(day_start_hour order by since) as hours
-        from zone_facts where zone_facts.user_id = users.id
-    ) as facts
-"""
+"""  # noqa: S608 - only the columns above
 _NEXT_PLAYERS = text(f"{_PLAYERS} where users.id > :after order by users.id limit :size")
 _THESE_PLAYERS = text(f"{_PLAYERS} where users.id = any(:ids) order by users.id")
 """A player's row beside everything that it is derived from. One statement, so one moment in time for each batch."""
 
 _LOCK = text("select id from users where id > :after order by id limit :size for no key update")
 
-_PUT = text("""
-    insert into players (user_id, xp, coins, gems, level, streak, best_streak, streak_date)
-    values (:user_id, :xp, :coins, :gems, :level, :streak, :best_streak, :streak_date)
-    on conflict (user_id) do update set
-        xp = excluded.xp, coins = excluded.coins, gems = excluded.gems, level = excluded.level,
-        streak = excluded.streak, best_streak = excluded.best_streak, streak_date = excluded.streak_date
-""")
+_PUT = text(f"""
+    insert into players (user_id, {", ".join(_FIELDS)})
+    values (:user_id, {", ".join(f":{name}" for name in _FIELDS)})
+    on conflict (user_id) do update set {", ".join(f"{name} = excluded.{name}" for name in _FIELDS)}
+""")  # noqa: S608 - only the columns above
 
 _COMPLETION_UNPAID = text("""
     select distinct done.user_id, 'lesson:' || done.lesson_id as source
@@ -115,27 +106,65 @@ _PAID_UNREACHED = text("""
     ) order by 1, 2
 """)
 
+_PURCHASE_UNPAID = text("""
+    select bought.user_id, 'purchase:' || bought.id as source from purchases as bought
+    where not exists (
+        select from ledger_entries as entry
+        where entry.user_id = bought.user_id and entry.currency = bought.currency and entry.rule = 'purchase'
+            and entry.source = 'purchase:' || bought.id and entry.amount = -bought.price
+    ) order by 1, 2
+""")
+_PAID_UNBOUGHT = text("""
+    select entry.user_id, entry.source from ledger_entries as entry
+    where entry.rule = 'purchase' and not exists (
+        select from purchases as bought
+        where bought.user_id = entry.user_id and 'purchase:' || bought.id = entry.source
+    ) order by 1, 2
+""")
+_REPAIRED_UNSTUDIED = text("""
+    select repair.user_id, 'repair:' || repair.missed_date as source from streak_repairs as repair
+    where not exists (
+        select from activity_days as day
+        where day.user_id = repair.user_id and day.local_date = repair.local_date and day.lessons >= :lessons
+    ) or exists (
+        select from activity_days as day
+        where day.user_id = repair.user_id and day.local_date = repair.missed_date and day.lessons > 0
+    ) order by 1, 2
+""")
+_WORN_UNBOUGHT = text("""
+    select player.user_id, worn.item as source
+    from players as player
+    cross join lateral (values (player.outfit), (player.world)) as worn (item)
+    where worn.item is not null and not exists (
+        select from purchases as bought where bought.user_id = player.user_id and bought.item = worn.item
+    ) order by 1, 2
+""")
+
 
 _FACTS = (
     (_COMPLETION_UNPAID, "a finished lesson", "no entry for it"),
     (_PAID_UNCOMPLETED, "an entry for a lesson", "the lesson is not finished"),
     (_GOAL_UNPAID, "a reached goal", "no entry for it"),
     (_PAID_UNREACHED, "an entry for a goal", "the goal is not reached"),
+    (_PURCHASE_UNPAID, "something bought", "no entry for its price"),
+    (_PAID_UNBOUGHT, "an entry for something bought", "it was not bought"),
+    (_REPAIRED_UNSTUDIED, "a repaired day", "a missed day, and a second lesson for it"),
+    (_WORN_UNBOUGHT, "something worn", "it was not bought"),
 )
 
 
 def verify_ledger() -> tuple[Difference, ...]:
     """Everything that does not agree; empty when all is well. Reads only, and takes no locks, so it may run at any time.
 
-    Proved: players' sums = their entries, level = f(XP), streak = f(study days and zones), each finished lesson and
-    each reached goal has its entry, and each such entry its fact.
+    Proved: players' sums = their entries, level = f(XP), streak and freezes = f(study days, purchases, repairs, zones),
+    each finished lesson, reached goal and purchase has its entry, and each such entry its fact.
     """
     found = [difference for row in _all_players() for difference in _differences(row)]
     bases = {"xp": numbers().base_xp, "coins": numbers().base_coins}
-    paid = {"paid": [currency for currency, base in bases.items() if min(base.values()) > 0]}
+    paid = [currency for currency, base in bases.items() if min(base.values()) > 0]
+    given: dict[Any, dict[str, Any]] = {_COMPLETION_UNPAID: {"paid": paid}, _REPAIRED_UNSTUDIED: {"lessons": numbers().repair_lessons}}
     for statement, stored, derived in _FACTS:
-        values = paid if statement is _COMPLETION_UNPAID else {}
-        rows = session.connection().execute(statement, values)
+        rows = session.connection().execute(statement, given.get(statement, {}))
         found.extend(Difference(row.user_id, row.source, stored, derived) for row in rows)
     return tuple(found)
 
@@ -151,7 +180,7 @@ def rebuild_batch(after: int = 0, size: int = BATCH) -> RebuildBatch:
     if not ids:
         return RebuildBatch(None, 0, ())
     changes: list[Change] = []
-    for row in connection.execute(_THESE_PLAYERS, {"ids": ids}).all():
+    for row in connection.execute(_THESE_PLAYERS, {"ids": ids, **_ALL}).all():
         derived = _derived(row)
         different = [name for name in _FIELDS if not row.exists or getattr(row, name) != derived[name]]
         if different and min(derived["xp"], derived["coins"], derived["gems"]) >= 0:
@@ -175,26 +204,21 @@ def rebuild_ledger() -> int:
 
 def _all_players() -> Iterator[Row[*tuple[Any, ...]]]:
     after = 0
-    while rows := session.connection().execute(_NEXT_PLAYERS, {"after": after, "size": BATCH}).all():
+    while rows := session.connection().execute(_NEXT_PLAYERS, {"after": after, "size": BATCH, **_ALL}).all():
         yield from rows
         after = rows[-1].user_id
 
 
 def _derived(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     """What a player's row should be."""
-    dates: list[date] = row.dates or []
-    facts = [Reckoning(*fact) for fact in zip(row.since or (), row.zones or (), row.hours or (), strict=True)]
     # The row keeps the last run as it ended; whether it is still alive is decided when it is shown.
-    streak = rules.streak(dates, ShortDays(facts), dates[-1] if dates else date.min)
     xp = int(row.xp_sum)
     return {
         "xp": xp,
         "coins": int(row.coins_sum),
         "gems": int(row.gems_sum),
         "level": rules.level_of(xp, numbers()),
-        "streak": streak.run,
-        "best_streak": streak.best,
-        "streak_date": streak.last,
+        **streak_columns(facts_in(row).course().streak),
     }
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from codyverse.accounts.game_days import short_days
 from codyverse.gamification import rules
 from codyverse.gamification.events import GoalReached, LevelReached
 from codyverse.gamification.goals import mark_reached
@@ -60,15 +59,6 @@ def _again(settlement: Settlement, fact: LessonCompleted, best: Any) -> Entry:
     }
     amount = rules.improvement_xp(fact.score, best, settlement.numbers)
     return Entry("xp", amount, "lesson_again", f"attempt:{fact.attempt_id}", details)
-
-
-def streak(settlement: Settlement) -> None:
-    """The day counts for the streak with its first finished lesson, new or again."""
-    fact, player = settlement.fact, settlement.player
-    if player.streak_date is not None and player.streak_date >= fact.local_date:
-        return
-    run = rules.extended(player.streak, player.streak_date, fact.local_date, short_days(fact.user_id))
-    settlement.change(streak=run, best_streak=max(run, player.best_streak), streak_date=fact.local_date)
 
 
 def goals(settlement: Settlement) -> None:

@@ -29,7 +29,7 @@ class GoalsOfDay:
 def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
     """The goals as they are set, or as the day's first write would set them. Writes nothing. One statement."""
     enough = max(rules.wanted_lessons(each, numbers()) for each in numbers().goal_targets)
-    values = {"user_id": user_id, "local_date": day, "enough": enough}
+    values = {"user_id": user_id, "local_date": day, "enough": enough, "weak_below": numbers().weak_below}
     row = session.connection().execute(GOALS_OF_DAY, values).one_or_none()
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
@@ -39,12 +39,13 @@ def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
         seconds=row.seconds or 0,
         first_try=row.first_try or 0,
         correct=row.correct or 0,
+        mended=row.mended or 0,
     )
     if row.goals is not None:
         goals = tuple(Goal(*stored[:4]) for stored in row.goals)
         return GoalsOfDay(goals, frozenset(stored[0] for stored in row.goals if stored[4]), progress, True)
     intensity = Preferences.read(row.preferences).goal_intensity
-    goals = rules.goals_for(user_id, day, intensity, row.unfinished, numbers())
+    goals = rules.goals_for(user_id, day, intensity, row.unfinished, numbers(), weak=row.weak)
     return GoalsOfDay(goals, frozenset(), progress, False)
 
 
@@ -78,6 +79,7 @@ def mark_reached(user_id: int, day: date, totals: DayTotals, at: datetime) -> tu
         seconds=totals.seconds,
         first_try=totals.first_try,
         correct=totals.correct,
+        mended=totals.mended,
     )
     values = {"user_id": user_id, "local_date": day, "at": at, **progress}
     rows = _tick(values)

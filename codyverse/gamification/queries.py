@@ -1,18 +1,22 @@
 """Reads of the game: the player's card, today's goals, the ledger, what a completion brought."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, text
 
-from codyverse.accounts.rules import Reckoning, ShortDays, stamped_date
+from codyverse.accounts.queries import Preferences
+from codyverse.accounts.rules import stamped_date
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
-from codyverse.gamification import rules
+from codyverse.gamification import rules, streaks
 from codyverse.gamification.explain import reason
 from codyverse.gamification.goals import goals_of_day
 from codyverse.gamification.numbers import numbers
+from codyverse.gamification.streak_care import FACT_COLUMNS, RECENT, facts_in, facts_of
+from codyverse.gamification.streaks import to_mend
 
 ONE_DAY = timedelta(days=1)
 PAGE_MAX = 200
@@ -20,20 +24,26 @@ PAGE_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class DayDot:
-    """A day of this week, which begins on Monday (weekday 0). `lessons` finished on it."""
+    """A day of this week, which begins on Monday (weekday 0). `lessons` finished on it.
+
+    `kept` says how a missed day was kept: frozen, mended or bridged; "" if it was not.
+    """
 
     date: date
     weekday: int
     lessons: int
     today: bool
     future: bool
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerCard:
     """A player at one moment. XP within the level; the three about the next level are None, None and 1 at the top.
 
-    `streak` in days as it is alive today (yesterday's is alive until today ends), `best_streak` ever.
+    `streak` as it is alive today (yesterday's is alive until today ends) and `best_streak` ever, both in days, or in
+    weeks if `weekly` was chosen. `mend` is the missed day that a second lesson today would repair. What Cody and the
+    page wear (`outfit`, `world`) is left out for those who left out coins.
     """
 
     xp: int
@@ -50,6 +60,13 @@ class PlayerCard:
     best_streak: int
     studied_today: bool
     week: tuple[DayDot, ...]
+    weekly: bool = False
+    week_days: int = 0
+    days_learned: int = 0
+    freezes: int = 0
+    mend: date | None = None
+    outfit: str | None = None
+    world: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +102,7 @@ class EntryLine:
     local_date: date
     created_at: datetime
     attempt_id: int | None
+    lesson_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +125,11 @@ class LevelView:
 
 @dataclass(frozen=True, slots=True)
 class StreakView:
-    """The streak on the day of a completion; `extended` if this completion made the day count."""
+    """The streak on the day of a completion; `extended` if this one made the day count, `mended` the day it repaired."""
 
     days: int
     extended: bool
+    mended: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +146,9 @@ class Rewards:
 
 
 _PERSON = text("""
-    select users.time_zone, users.day_start_hour, users.last_game_date, player.xp, player.coins, player.gems,
-           player.level, player.streak, player.best_streak, player.streak_date
+    select users.time_zone, users.day_start_hour, users.last_game_date, users.preferences,
+           player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
+           player.days_learned, player.freezes, player.kept_date, player.outfit, player.world
     from users left join players as player on player.user_id = users.id
     where users.id = :user_id
 """)
@@ -139,19 +159,18 @@ _WEEK = """
         (select array_agg(lessons order by local_date) from activity_days
          where user_id = :user_id and local_date between :monday and :sunday and lessons > 0) as lessons
 """
-_ZONES = """
-        array_agg(since order by since) as since, array_agg(time_zone order by since) as zones,
-        array_agg(day_start_hour order by since) as hours
-    from zone_facts where user_id = :user_id
-"""
 _WEEK_ALONE = text(_WEEK)
-_WEEK_AND_ZONES = text(f"{_WEEK}, {_ZONES}")
+_WEEK_AND_FACTS = text(f"""
+    {_WEEK}, {FACT_COLUMNS},
+        exists(select from streak_repairs where user_id = :user_id and local_date = :until) as mended_today
+    from users where id = :user_id
+""")  # noqa: S608 - only the columns above
 
 
 def player(user_id: int, at: datetime) -> PlayerCard:
     """The learner's card at the moment `at`. Two statements, writes nothing. Raises NotFound."""
     row = _person(user_id)
-    return _card(user_id, row, _today(row, at))
+    return _card(user_id, row, at)
 
 
 def goals(user_id: int, at: datetime) -> tuple[GoalView, ...]:
@@ -162,8 +181,7 @@ def goals(user_id: int, at: datetime) -> tuple[GoalView, ...]:
 def board(user_id: int, at: datetime) -> Board:
     """Card and goals in three statements."""
     row = _person(user_id)
-    today = _today(row, at)
-    return Board(_card(user_id, row, today), _goals(user_id, today))
+    return Board(_card(user_id, row, at), _goals(user_id, _today(row, at)))
 
 
 def _person(user_id: int) -> Row[*tuple[Any, ...]]:
@@ -177,16 +195,18 @@ def _today(row: Row[*tuple[Any, ...]], at: datetime) -> date:
     return stamped_date(at, row.time_zone, row.day_start_hour, row.last_game_date)
 
 
-def _card(user_id: int, row: Row[*tuple[Any, ...]], today: date) -> PlayerCard:
+def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:
+    today = _today(row, at)
+    preferences = Preferences.read(row.preferences)
     monday = today - timedelta(days=today.weekday())
-    values = {"user_id": user_id, "monday": monday, "sunday": monday + 6 * ONE_DAY}
-    gap = row.streak_date is not None and row.streak_date < today - ONE_DAY
-    week = session.connection().execute(_WEEK_AND_ZONES if gap else _WEEK_ALONE, values).one()
-    short = _short_days(week) if gap else frozenset[date]()
-    lessons = dict(zip(week.dates or (), week.lessons or (), strict=True))
+    values = {"user_id": user_id, "monday": monday, "sunday": monday + 6 * ONE_DAY, "until": today}
+    weekly = preferences.streak_mode == "weekly"
+    asks = weekly or _streak_has_a_story(row, today, monday)
+    week = session.connection().execute(_WEEK_AND_FACTS if asks else _WEEK_ALONE, values).one()
+    told = _told(week, at, today, weekly=weekly) if asks else _as_kept(row)
     xp = row.xp or 0
     standing = rules.standing(xp, numbers())
-    days = [monday + number * ONE_DAY for number in range(7)]
+    shows_coins = "coins" not in preferences.hidden
     return PlayerCard(
         xp=xp,
         level=standing.level.number,
@@ -198,18 +218,72 @@ def _card(user_id: int, row: Row[*tuple[Any, ...]], today: date) -> PlayerCard:
         xp_progress=standing.progress,
         coins=row.coins or 0,
         gems=row.gems or 0,
-        streak=rules.current_streak(row.streak or 0, row.streak_date, today, short),
-        best_streak=row.best_streak or 0,
+        streak=told.streak,
+        best_streak=told.best,
         studied_today=row.streak_date == today,
-        week=tuple(
-            DayDot(day, day.weekday(), lessons.get(day, 0), day == today, day > today) for day in days
-        ),
+        week=_week(week, monday, today, told.kept),
+        weekly=weekly,
+        week_days=told.week_days,
+        days_learned=row.days_learned or 0,
+        freezes=told.freezes,
+        mend=told.mend,
+        outfit=row.outfit if shows_coins else None,
+        world=row.world if shows_coins else None,
     )
 
 
-def _short_days(row: Row[*tuple[Any, ...]]) -> ShortDays:
-    facts = zip(row.since or (), row.zones or (), row.hours or (), strict=True)
-    return ShortDays([Reckoning(*fact) for fact in facts])
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What there is to tell about a streak."""
+
+    streak: int
+    best: int
+    freezes: int
+    week_days: int = 0
+    kept: Callable[[date], str] = lambda _day: ""
+    mend: date | None = None
+
+
+def _as_kept(row: Row[*tuple[Any, ...]]) -> _Told:
+    return _Told(row.streak or 0, row.best_streak or 0, row.freezes or 0)
+
+
+def _streak_has_a_story(row: Row[*tuple[Any, ...]], today: date, monday: date) -> bool:
+    """Whether more must be known than the row keeps: after a gap, a break that can be mended, a day kept this week."""
+    if row.streak_date is None:
+        return False
+    gap = row.streak_date < today - ONE_DAY
+    fresh = row.streak <= RECENT and row.days_learned > row.streak
+    return gap or fresh or (row.kept_date is not None and row.kept_date >= monday)
+
+
+def _told(row: Row[*tuple[Any, ...]], at: datetime, today: date, *, weekly: bool) -> _Told:
+    known = facts_in(row)
+    course = known.course(today)
+    mend = None if row.mended_today else to_mend(course, at, known.calendar.ends, numbers())
+    standing = course.streak
+    if not weekly:
+        return _Told(standing.run, standing.best, standing.freezes, 0, known.kept(course), mend)
+    weeks = streaks.weekly(known.facts.active, known.calendar, today, numbers())
+    return _Told(weeks.current, weeks.best, standing.freezes, weeks.this_week)
+
+
+def _week(
+    row: Row[*tuple[Any, ...]], monday: date, today: date, kept: Callable[[date], str]
+) -> tuple[DayDot, ...]:
+    lessons = dict(zip(row.dates or (), row.lessons or (), strict=True))
+    days = [monday + number * ONE_DAY for number in range(7)]
+    return tuple(
+        DayDot(
+            day,
+            day.weekday(),
+            lessons.get(day, 0),
+            day == today,
+            day > today,
+            "" if day in lessons or day >= today else kept(day),
+        )
+        for day in days
+    )
 
 
 def _goals(user_id: int, today: date) -> tuple[GoalView, ...]:
@@ -225,28 +299,35 @@ def _goals(user_id: int, today: date) -> tuple[GoalView, ...]:
 _ENTRY = "id, currency, amount, rule, source, details, local_date, created_at, attempt_id"
 _PAGE = text(f"""
     select {_ENTRY} from ledger_entries
-    where user_id = :user_id and id < :before_id order by id desc limit :limit
+    where user_id = :user_id and id < :before_id and currency = any(cast(:currencies as text[]))
+        and (cast(:rule as text) is null or rule = cast(:rule as text))
+    order by id desc limit :limit
 """)  # noqa: S608 - only the column list above
-_PAGE_OF_CURRENCY = text(f"""
-    select {_ENTRY} from ledger_entries
-    where user_id = :user_id and id < :before_id and currency = :currency order by id desc limit :limit
-""")  # noqa: S608 - only the column list above
+CURRENCIES = ("xp", "coins", "gems")
 
 
 def ledger_page(
-    user_id: int, before_id: int | None = None, currency: str | None = None, limit: int = 50
+    user_id: int,
+    before_id: int | None = None,
+    currency: str | None = None,
+    limit: int = 50,
+    *,
+    rule: str | None = None,
+    currencies: Iterable[str] = CURRENCIES,
 ) -> LedgerPage:
-    """The learner's entries below `before_id` (None: from the newest), of one currency or of all, newest first."""
+    """The learner's entries below `before_id` (None: from the newest), newest first, by currency and rule if asked.
+
+    `currencies` are those that may be shown at all.
+    """
     size = max(1, min(limit, PAGE_MAX))
     values: dict[str, Any] = {
         "user_id": user_id,
         "before_id": 2**63 - 1 if before_id is None else before_id,
+        "currencies": [each for each in currencies if currency in (None, each)],
+        "rule": rule,
         "limit": size + 1,
     }
-    statement = _PAGE
-    if currency is not None:
-        statement, values["currency"] = _PAGE_OF_CURRENCY, currency
-    lines = [_line(row) for row in session.connection().execute(statement, values)]
+    lines = [_line(row) for row in session.connection().execute(_PAGE, values)]
     return LedgerPage(tuple(lines[:size]), lines[size - 1].id if len(lines) > size else None)
 
 
@@ -261,11 +342,15 @@ def _line(row: Row[*tuple[Any, ...]]) -> EntryLine:
         row.local_date,
         row.created_at,
         row.attempt_id,
+        row.details.get("lesson_id"),
     )
 
 
 _FINISHED = text("""
     select attempt.local_date, player.streak, player.streak_date,
+           (select missed_date from streak_repairs as repair
+            where repair.user_id = attempt.user_id and repair.local_date = attempt.local_date
+                and repair.attempt_id = attempt.id) as mended,
            not exists (
                select from attempts as earlier
                where earlier.user_id = attempt.user_id and earlier.local_date = attempt.local_date
@@ -278,10 +363,6 @@ _EARNED = text(f"""
     select {_ENTRY} from ledger_entries
     where user_id = :user_id and attempt_id = :attempt_id order by id
 """)  # noqa: S608 - only the column list above
-_STREAK_THEN = text(f"""
-    select (select array_agg(local_date) from activity_days
-            where user_id = :user_id and local_date <= :day and lessons > 0) as dates, {_ZONES}
-""")  # noqa: S608 - only the columns above
 
 
 def rewards_of(user_id: int, attempt_id: int) -> Rewards:
@@ -304,7 +385,7 @@ def rewards_of(user_id: int, attempt_id: int) -> Rewards:
         entries=entries,
         level_up=_level_up(entries),
         goals=tuple(_reached(row) for row in rows if row.rule == "goal"),
-        streak=StreakView(_streak_on(user_id, finished), finished.first_of_day),
+        streak=StreakView(_streak_on(user_id, finished), finished.first_of_day, finished.mended),
     )
 
 
@@ -328,5 +409,4 @@ def _streak_on(user_id: int, finished: Row[*tuple[Any, ...]]) -> int:
     day: date = finished.local_date
     if finished.streak_date == day:
         return int(finished.streak)
-    row = session.connection().execute(_STREAK_THEN, {"user_id": user_id, "day": day}).one()
-    return rules.streak(row.dates or (), _short_days(row), day).run
+    return facts_of(user_id, day).course().streak.run

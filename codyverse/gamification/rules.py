@@ -1,11 +1,12 @@
-"""The rules of the game: XP, coins, levels, daily goals, streak. Pure functions; every number and formula stands here.
+"""The rules of the game: XP, coins, levels, daily goals. Pure functions; every number of the game stands here.
 
-Fractions are exact, so that each award is rounded once and nowhere else. The source of all of them is DESIGN §2.
+Fractions are exact, so that each award is rounded once and nowhere else. The source of all of them is DESIGN §2. The
+streak has a module of its own, `streaks.py`.
 """
 
 import hashlib
 import math
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -24,9 +25,9 @@ def _fixed(**values: int) -> Mapping[str, int]:
 def _targets() -> Mapping[str, Mapping[str, int]]:
     return MappingProxyType(
         {
-            "casual": _fixed(lessons=1, xp=30, minutes=5, first_try=4, right=5),
-            "regular": _fixed(lessons=2, xp=60, minutes=10, first_try=8, right=10),
-            "serious": _fixed(lessons=3, xp=100, minutes=20, first_try=14, right=18),
+            "casual": _fixed(lessons=1, xp=30, minutes=5, first_try=4, right=5, mended=1),
+            "regular": _fixed(lessons=2, xp=60, minutes=10, first_try=8, right=10, mended=1),
+            "serious": _fixed(lessons=3, xp=100, minutes=20, first_try=14, right=18, mended=2),
         }
     )
 
@@ -49,6 +50,12 @@ class GameNumbers:
     goal_targets: Mapping[str, Mapping[str, int]] = field(default_factory=_targets)
     goal_coins: Mapping[str, int] = field(default_factory=lambda: _fixed(casual=5, regular=10, serious=15))
     all_goals_gems: int = 1
+    weak_below: int = 80
+    days_per_freeze: int = 7
+    most_freezes: int = 2
+    repair_lessons: int = 2
+    repair_hours: int = 48
+    days_per_week: int = 4
 
 
 DEFAULTS = GameNumbers()
@@ -158,29 +165,40 @@ class Goal:
 
 
 def wanted_lessons(intensity: str, numbers: GameNumbers = DEFAULTS) -> int:
-    """How many lessons must be unfinished at the day's start for goals that only new lessons can reach."""
+    """How many lessons must be unfinished at the day's start for goals that only new lessons can reach.
+
+    No goal asks for more weak lessons than for new ones.
+    """
     return _known(intensity, numbers)["lessons"]
 
 
 def goals_for(
-    user_id: int, day: date, intensity: str, unfinished: int, numbers: GameNumbers = DEFAULTS
+    user_id: int,
+    day: date,
+    intensity: str,
+    unfinished: int,
+    numbers: GameNumbers = DEFAULTS,
+    *,
+    weak: int = 0,
 ) -> tuple[Goal, ...]:
     """The three goals of a learner's day: the same whenever and wherever it is asked.
 
-    `intensity` and `unfinished` (lessons that the learner has not finished) are the facts at the day's start. Three
-    different kinds out of lessons, xp, minutes and first_try, one of the four resting each day by a hash of learner
-    and date. XP and first tries come only from new lessons: with too few left, the kinds are lessons, minutes and
-    right (right answers of any lesson), so that every goal can be reached.
+    Chosen from what is due, by the facts at the day's start: the `intensity`, how many lessons are `unfinished`, and how
+    many finished ones are `weak` (best score below 80), most of all. Somebody with weak lessons is asked to do one
+    better. The other goals are of different kinds out of lessons, xp, minutes and first_try; which of them rest changes
+    by a hash of learner and date. XP and first tries come only from new lessons: with too few left, the kinds are
+    lessons, minutes and right (right answers of any lesson), so that every goal can be reached.
     """
     targets = _known(intensity, numbers)
     kinds = ["lessons", "xp", "minutes", "first_try"]
     if unfinished < targets["lessons"]:
         kinds = ["lessons", "minutes", "right"]
-    else:
-        digest = hashlib.sha256(f"goals:{user_id}:{day.isoformat()}".encode()).digest()
-        del kinds[digest[0] % len(kinds)]
+    due = ["mended"] if weak >= targets["mended"] else []
+    digest = hashlib.sha256(f"goals:{user_id}:{day.isoformat()}".encode()).digest()
+    for number in range(len(due) + len(kinds) - GOAL_SLOTS):
+        del kinds[digest[number] % len(kinds)]
     coins = numbers.goal_coins.get(intensity, numbers.goal_coins[DEFAULT_INTENSITY])
-    return tuple(Goal(slot, kind, targets[kind], coins) for slot, kind in enumerate(kinds, start=1))
+    return tuple(Goal(slot, kind, targets[kind], coins) for slot, kind in enumerate(due + kinds, start=1))
 
 
 def _known(intensity: str, numbers: GameNumbers) -> Mapping[str, int]:
@@ -188,64 +206,17 @@ def _known(intensity: str, numbers: GameNumbers) -> Mapping[str, int]:
 
 
 def goal_progress(
-    *, distinct_lessons: int, xp: int, seconds: int, first_try: int, correct: int
+    *, distinct_lessons: int, xp: int, seconds: int, first_try: int, correct: int, mended: int = 0
 ) -> dict[str, int]:
-    """How far a day has come, by kind of goal: different lessons, lesson XP, whole minutes, first tries, right answers."""
+    """How far a day has come, by kind of goal.
+
+    Different lessons, lesson XP, whole minutes, first tries, right answers, lessons done better than before.
+    """
     return {
         "lessons": distinct_lessons,
         "xp": xp,
         "minutes": seconds // 60,
         "first_try": first_try,
         "right": correct,
+        "mended": mended,
     }
-
-
-# --- the streak ---
-
-
-@dataclass(frozen=True, slots=True)
-class Streak:
-    """`current` days in a row as of today, `best` ever; `run` is the last run, alive or not, and `last` its last day."""
-
-    current: int
-    best: int
-    run: int
-    last: date | None
-
-
-def bridged(earlier: date, later: date, bridged_days: Container[date]) -> bool:
-    """Whether a streak holds from one active day to a later one: every date between them bridges."""
-    day = earlier + ONE_DAY
-    while day < later:
-        if day not in bridged_days:
-            return False
-        day += ONE_DAY
-    return True
-
-
-def extended(run: int, last: date | None, day: date, bridged_days: Container[date]) -> int:
-    """The length of the run once `day` is active too, for a learner whose run of `run` days ended on `last`."""
-    if last is None:
-        return 1
-    if day <= last:
-        return run
-    return run + 1 if bridged(last, day, bridged_days) else 1
-
-
-def streak(active_days: Iterable[date], bridged_days: Container[date], today: date) -> Streak:
-    """The streak by its facts: days on which a lesson was finished, and dates that bridge.
-
-    Days that bridge do not count. Today need not be active yet: until it ends the streak of yesterday is alive. A
-    broken one is 0, its best stays. Days after `today` are not expected but taken as they are.
-    """
-    run, best, last = 0, 0, None
-    for day in sorted(set(active_days)):
-        run = extended(run, last, day, bridged_days)
-        best = max(best, run)
-        last = day
-    return Streak(current_streak(run, last, today, bridged_days), best, run, last)
-
-
-def current_streak(run: int, last: date | None, today: date, bridged_days: Container[date]) -> int:
-    """What a run that ended on `last` is worth today: all of it while it can still go on, else 0."""
-    return run if last is not None and bridged(last, today, bridged_days) else 0

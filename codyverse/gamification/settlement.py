@@ -2,18 +2,33 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Protocol
 
 from codyverse.core.database import session
 from codyverse.core.events import publish
+from codyverse.gamification.badge_facts import Counted
 from codyverse.gamification.events import RewardPaid
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.rules import GameNumbers
 from codyverse.gamification.statements import PAY, PLAYER
-from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
+from codyverse.gamification.streaks import Streak
+from codyverse.progress.events import DayTotals
 
-Fact = StepAnswered | StudyTimeGrew | LessonCompleted
+
+class Fact(Protocol):
+    """What can be settled: something that happened to a learner. `attempt_id` if it happened in an attempt."""
+
+    @property
+    def user_id(self) -> int: ...
+    @property
+    def attempt_id(self) -> int | None: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def local_date(self) -> date: ...
+    @property
+    def day(self) -> DayTotals: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +62,47 @@ class PlayerState:
     streak: int = 0
     best_streak: int = 0
     streak_date: date | None = None
+    days_learned: int = 0
+    freezes: int = 0
+    freeze_days: int = 0
+    kept_date: date | None = None
+
+    @property
+    def kept_streak(self) -> Streak:
+        """The streak as the row keeps it."""
+        return Streak(
+            self.streak,
+            self.best_streak,
+            self.streak_date,
+            self.days_learned,
+            self.freezes,
+            self.freeze_days,
+            self.kept_date,
+        )
+
+
+def streak_columns(streak: Streak) -> dict[str, Any]:
+    """The columns of a player's row that keep this streak."""
+    return {
+        "streak": streak.run,
+        "best_streak": streak.best,
+        "streak_date": streak.last,
+        "days_learned": streak.days,
+        "freezes": streak.freezes,
+        "freeze_days": streak.towards,
+        "kept_date": streak.kept,
+    }
+
+
+CHANGEABLE = ("level", *streak_columns(Streak()))
 
 
 class Settlement:
     """One fact being settled. Effects add entries and changes to the player; `pay` writes them.
 
     The fact's writer holds the lock on the learner's row, so nothing changes in between; that something is paid once
-    is held by the ledger's unique key all the same.
+    is held by the ledger's unique key all the same. `moves` counts what effects have brought so far; `counted` is what
+    badges are earned by, once it has been read.
     """
 
     def __init__(self, fact: Fact) -> None:
@@ -61,6 +110,8 @@ class Settlement:
         self.day: DayTotals = fact.day
         self.numbers: GameNumbers = numbers()
         self.earned_xp = False
+        self.moves = 0
+        self.counted: Counted | None = None
         self._entries: list[Entry] = []
         self._news: list[tuple[tuple[str, str, str] | None, object]] = []
         self._changes: dict[str, Any] = {}
@@ -76,11 +127,14 @@ class Settlement:
 
     def add(self, *entries: Entry) -> None:
         """Have these written by the next `pay`. Amounts of 0 leave no trace."""
-        self._entries.extend(entry for entry in entries if entry.amount != 0)
+        worth = [entry for entry in entries if entry.amount != 0]
+        self._entries += worth
+        self.moves += len(worth)
 
     def change(self, **columns: Any) -> None:
         """Have the player's level or streak set by the next `pay`."""
         self._changes |= columns
+        self.moves += 1
 
     def announce(self, news: object, because_of: Entry | None = None) -> None:
         """Publish an event at the end; with an entry, only if that entry was written."""
@@ -98,9 +152,9 @@ class Settlement:
             "attempt_id": fact.attempt_id,
             "entries": [entry.record() for entry in self._entries],
         }
-        changes = dict.fromkeys(("level", "streak", "best_streak", "streak_date")) | self._changes
+        changes = dict.fromkeys(CHANGEABLE) | self._changes
         row = session.connection().execute(PAY, values | changes).one()
-        self._player = PlayerState(*row[:7])
+        self._player = PlayerState(*row[:-1])
         self._take_in({tuple(key) for key in row.won})
         self._entries, self._changes = [], {}
 
@@ -112,7 +166,10 @@ class Settlement:
             if entry.currency == "xp":
                 self.earned_xp = True
                 if entry.rule in {"lesson", "lesson_again"}:
-                    self.day = replace(self.day, xp=self.day.xp + entry.amount)
+                    again = entry.rule == "lesson_again"
+                    self.day = replace(
+                        self.day, xp=self.day.xp + entry.amount, mended=self.day.mended + again
+                    )
             paid = (entry.currency, entry.amount, entry.rule, entry.source)
             self._news.append(
                 (None, RewardPaid(fact.user_id, fact.attempt_id, *paid, fact.at, fact.local_date))
@@ -128,6 +185,22 @@ class Settlement:
 
 
 Effect = Callable[[Settlement], None]
+
+
+def until_nothing_follows(*effects: Effect) -> Effect:
+    """These effects in their order, again and again, until a round brings nothing new.
+
+    It ends, for each thing is brought only once.
+    """
+
+    def rounds(settlement: Settlement) -> None:
+        before = -1
+        while settlement.moves != before:
+            before = settlement.moves
+            for effect in effects:
+                effect(settlement)
+
+    return rounds
 
 
 def settle(fact: Fact, effects: Iterable[Effect]) -> None:

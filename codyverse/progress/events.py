@@ -7,7 +7,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What a learner's local day holds, this fact included. `xp` is lesson XP only and grows after the fact."""
+    """What a learner's local day holds, this fact included. `xp` (lesson XP only) and `mended` grow after the fact."""
 
     lessons: int
     distinct_lessons: int
@@ -16,6 +16,7 @@ class DayTotals:
     first_try: int
     seconds: int
     xp: int
+    mended: int = 0
 
 
 @dataclass(frozen=True, slots=True)

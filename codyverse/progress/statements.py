@@ -135,7 +135,7 @@ PIN_STEPS = text("""
     ) as pin
 """)
 
-_DAY = "lessons, distinct_lessons, answers, correct, first_try, seconds, xp"
+_DAY = "lessons, distinct_lessons, answers, correct, first_try, seconds, xp, mended"
 
 ANSWER = text(f"""
     with given as (

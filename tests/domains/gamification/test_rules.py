@@ -10,9 +10,6 @@ from hypothesis import strategies as st
 
 from codyverse.gamification.rules import (
     GameNumbers,
-    bridged,
-    current_streak,
-    extended,
     goal_progress,
     goals_for,
     half_up,
@@ -22,7 +19,6 @@ from codyverse.gamification.rules import (
     level_of,
     levels,
     standing,
-    streak,
 )
 
 TODAY = date(2026, 6, 17)
@@ -218,93 +214,6 @@ def test_only_whole_minutes_count_for_a_goal() -> None:
         "minutes": 4,
         "first_try": 3,
         "right": 4,
+        "mended": 0,
     }
     assert goal_progress(seconds=300, **day)["minutes"] == 5
-
-
-# --- the streak ---
-
-
-def days(*offsets: int) -> list[date]:
-    return [TODAY + timedelta(days=offset) for offset in offsets]
-
-
-@pytest.mark.parametrize(
-    ("active", "bridging", "current", "best"),
-    [
-        ([], [], 0, 0),
-        ([0], [], 1, 1),
-        ([-1], [], 1, 1),
-        ([-2], [], 0, 1),
-        ([-2, -1], [], 2, 2),
-        ([-2, -1, 0], [], 3, 3),
-        ([-9, -8, -7, -1, 0], [], 2, 3),
-        ([-9, -8, -7, -3], [], 0, 3),
-        ([-3, -1, 0], [-2], 3, 3),
-        ([-4, -1, 0], [-3, -2], 3, 3),
-        ([-4, -1, 0], [-3], 2, 2),
-        ([-2], [-1], 1, 1),
-        ([-3], [-2, -1], 1, 1),
-        ([-3], [-2], 0, 1),
-        ([-2, -2, -1, -1], [], 2, 2),
-        ([-1, 0], [-1, 0], 2, 2),
-    ],
-)
-def test_streak(active: list[int], bridging: list[int], current: int, best: int) -> None:
-    found = streak(days(*active), frozenset(days(*bridging)), TODAY)
-    assert (found.current, found.best) == (current, best)
-
-
-def test_streak_over_a_leap_day() -> None:
-    active = [date(2028, 2, 28), date(2028, 2, 29), date(2028, 3, 1)]
-    assert streak(active, frozenset(), date(2028, 3, 1)).current == 3
-    assert streak([active[0], active[2]], frozenset(), date(2028, 3, 1)).current == 1
-    assert streak([date(2026, 2, 28), date(2026, 3, 1)], frozenset(), date(2026, 3, 1)).current == 2
-
-
-def test_studying_from_monday_to_friday_and_then_on_saturday_is_six_days() -> None:
-    monday = date(2026, 6, 15)
-    active = [monday + timedelta(days=n) for n in range(6)]
-    assert streak(active, frozenset(), active[-1]).current == 6
-
-
-histories = st.lists(st.integers(0, 60), max_size=40)
-
-
-@given(histories, st.frozensets(st.integers(0, 60)), st.integers(0, 5))
-def test_streak_is_pure_and_adding_days_one_by_one_agrees(
-    active: list[int], bridging: frozenset[int], wait: int
-) -> None:
-    start = date(2026, 1, 1)
-    dates = [start + timedelta(days=n) for n in active]
-    short = frozenset(start + timedelta(days=n) for n in bridging)
-    today = max(dates, default=start) + timedelta(days=wait)
-    whole = streak(dates, short, today)
-    assert whole == streak(reversed(dates), short, today) == streak(set(dates), short, today)
-    run, best, last = 0, 0, None
-    for day in sorted(set(dates)):
-        run = extended(run, last, day, short)
-        best, last = max(best, run), day
-    assert (run, best, last) == (whole.run, whole.best, whole.last)
-    assert whole.current == current_streak(run, last, today, short)
-    assert 0 <= whole.current <= whole.best <= len(set(dates))
-
-
-@given(histories, st.frozensets(st.integers(0, 60)), st.frozensets(st.integers(0, 60)))
-def test_days_that_bridge_never_harm(
-    active: list[int], bridging: frozenset[int], more: frozenset[int]
-) -> None:
-    start = date(2026, 1, 1)
-    dates = [start + timedelta(days=n) for n in active]
-    today = start + timedelta(days=60)
-    fewer = frozenset(start + timedelta(days=n) for n in bridging)
-    found = streak(dates, fewer, today)
-    richer = streak(dates, fewer | {start + timedelta(days=n) for n in more}, today)
-    assert richer.current >= found.current
-    assert richer.best >= found.best
-
-
-def test_a_day_that_counts_already_adds_nothing() -> None:
-    assert extended(3, TODAY, TODAY, frozenset()) == 3
-    assert extended(3, TODAY, TODAY - timedelta(days=1), frozenset()) == 3
-    assert bridged(TODAY, TODAY + timedelta(days=1), frozenset())
