@@ -4,16 +4,20 @@ from codyverse.accounts.events import UserRegistered
 from codyverse.core.events import subscribe
 from codyverse.courses.events import LessonsPublished
 from codyverse.gamification import effects, streak_care
+from codyverse.gamification.badges import BadgeReview, grant_due
 from codyverse.gamification.events import BadgeEarned, GoalReached, LevelReached
+from codyverse.gamification.leagues.services import league
 from codyverse.gamification.services import on_user_registered
-from codyverse.gamification.settlement import settle
+from codyverse.gamification.settlement import settle, until_nothing_follows
 from codyverse.notifications import handlers as news
 from codyverse.progress.events import LessonCompleted, StepAnswered, StudyTimeGrew
 
-# The order of effects: lesson → streak → goals → badges → levels. Badges will stand before levels, for their XP counts
-# for levels; it never counts for goals, which have been marked by then.
-OF_A_LESSON = (effects.lesson, streak_care.streak, effects.goals, effects.levels)
-OF_STUDY = (effects.goals, effects.levels)
+# The order of effects: lesson → streak → goals → badges → levels. Badges stand before levels, for their XP counts for
+# levels; it never counts for goals, which have been marked by then. A level or a badge can bring the next badge.
+BADGES_AND_LEVELS = until_nothing_follows(grant_due, effects.levels)
+OF_A_LESSON = (effects.lesson, league, streak_care.streak, effects.goals, BADGES_AND_LEVELS)
+OF_STUDY = (effects.goals, BADGES_AND_LEVELS)
+OF_A_REVIEW = (BADGES_AND_LEVELS,)
 
 
 def install() -> None:
@@ -22,6 +26,7 @@ def install() -> None:
     subscribe(StepAnswered, _answered)
     subscribe(StudyTimeGrew, _studied)
     subscribe(LessonCompleted, _completed)
+    subscribe(BadgeReview, _reviewed)
     subscribe(GoalReached, news.on_goal_reached)
     subscribe(BadgeEarned, news.on_badge_earned)
     subscribe(LevelReached, news.on_level_reached)
@@ -38,3 +43,7 @@ def _studied(fact: StudyTimeGrew) -> None:
 
 def _completed(fact: LessonCompleted) -> None:
     settle(fact, OF_A_LESSON)
+
+
+def _reviewed(fact: BadgeReview) -> None:
+    settle(fact, OF_A_REVIEW)

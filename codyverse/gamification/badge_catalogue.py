@@ -63,8 +63,8 @@ def _badge(told: dict[str, Any], pays: dict[str, dict[str, int]]) -> Badge:
     if not all(type(number) is int for number in [*numbers, *(value for _, value in where)]):
         raise ValueError(f"badge {key}: at_least, xp, coins and conditions are whole numbers")
     at_least, xp, coins = numbers
-    if at_least < 1 or min(xp, coins) < 0:
-        raise ValueError(f"badge {key}: at_least is 1 or more, and it cannot cost anything")
+    if at_least < 1 or min(xp, coins) < 0 or xp + coins == 0:
+        raise ValueError(f"badge {key}: at_least is 1 or more, and it pays something")
     words = {word: told[word] for word in _WORDS if word != "fact"}
     return Badge(**words, count=Count(told["fact"], where), at_least=at_least, xp=xp, coins=coins)
 

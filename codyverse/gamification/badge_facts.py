@@ -60,6 +60,7 @@ FACTS: Mapping[str, tuple[Fact, ...]] = MappingProxyType(
             ),
         ),
         "quests": (Fact("quests", "count(*)", "quest", "quests"),),
+        "league_weeks": (Fact("league_weeks", "count(*)", "week", "weeks"),),
         "best_streak": (Fact("", "", "day", "days in a row"),),
         "level": (Fact("", "", "level", "levels"),),
         "badges": (Fact("", "", "badge", "badges"),),
@@ -128,6 +129,9 @@ _SOURCES = {
     "quests": """
         select {columns} from ledger_entries as entry
         where entry.user_id = :user_id and entry.currency = 'coins' and entry.rule = 'quest' and {wanted}""",
+    "league_weeks": """
+        select {columns} from league_members as member
+        where member.user_id = :user_id and member.rank is not null and {wanted}""",
 }
 
 

@@ -10,10 +10,12 @@ from sqlalchemy import text
 from codyverse.accounts.game_days import game_date_for
 from codyverse.core.clock import now
 from codyverse.core.database import session
+from codyverse.core.events import publish
 from codyverse.gamification.badge_catalogue import Badge, badges
 from codyverse.gamification.badge_facts import Counted, read_counts
 from codyverse.gamification.events import BadgeEarned
-from codyverse.gamification.settlement import Entry, Settlement
+from codyverse.gamification.settlement import Entry, PlayerState, Settlement
+from codyverse.gamification.statements import PLAYER
 from codyverse.progress.events import DayTotals, LessonCompleted
 
 _NOTHING = DayTotals(**dict.fromkeys((each.name for each in fields(DayTotals)), 0))
@@ -124,7 +126,24 @@ def learners(size: int = 500) -> Iterator[int]:
         after = batch[-1]
 
 
-def review_of(user_id: int) -> BadgeReview:
-    """A review to be settled now. Locks the learner, as every write about them does. Raises NotFound."""
+def sync_badges(user_id: int) -> tuple[Granted, ...]:
+    """Grant a learner what the facts have earned already: for badges that are new, or easier than they were.
+
+    Locks the learner only if there is something to grant. A second call grants nothing.
+    """
+    before = read_counts(user_id)
+    row = session.connection().execute(PLAYER, {"user_id": user_id}).one_or_none()
+    if row is None or not due(before, PlayerState(*row)):
+        return ()
     at = now()
-    return BadgeReview(user_id, at, game_date_for(user_id, at))
+    publish(BadgeReview(user_id, at, game_date_for(user_id, at)))
+    granted = read_counts(user_id).earned - before.earned
+    return tuple(Granted(user_id, badge.key, badge.name) for badge in badges() if badge.key in granted)
+
+
+def would_grant(user_id: int) -> tuple[Granted, ...]:
+    """What `sync_badges` would grant this learner now; it is done and undone. The caller must not commit."""
+    with session.begin_nested() as attempt:
+        granted = sync_badges(user_id)
+        attempt.rollback()
+    return granted

@@ -63,10 +63,15 @@ def _level(details: dict[str, Any], source: str) -> str:
     return f"Level {source.split(':')[1]}, {details['name']}"
 
 
+def _badge(details: dict[str, Any], _source: str) -> str:
+    return f"Badge “{details['name']}”: {details['says']}"
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any], str], str]] = {
     "lesson": _lesson,
     "lesson_again": _lesson_again,
     "goal": _goal,
     "all_goals": _all_goals,
     "level": _level,
+    "badge": _badge,
 }

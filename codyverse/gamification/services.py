@@ -10,18 +10,23 @@ from codyverse.accounts.game_days import game_date_for
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.gamification.audit import Change, Difference, rebuild_batch, rebuild_ledger, verify_ledger
+from codyverse.gamification.badges import Granted, learners, sync_badges, would_grant
 from codyverse.gamification.goals import ensure_goals
 from codyverse.gamification.models import Player
 
 __all__ = [
     "Change",
     "Difference",
+    "Granted",
     "ensure_goals",
     "keep_todays_goals",
+    "learners",
     "on_user_registered",
     "rebuild_batch",
     "rebuild_ledger",
+    "sync_badges",
     "verify_ledger",
+    "would_grant",
 ]
 
 
