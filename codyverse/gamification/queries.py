@@ -15,7 +15,7 @@ from codyverse.gamification import rules, streaks
 from codyverse.gamification.explain import reason
 from codyverse.gamification.goals import goals_of_day
 from codyverse.gamification.numbers import numbers
-from codyverse.gamification.streak_care import FACT_COLUMNS, RECENT, facts_in, facts_of
+from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
 from codyverse.gamification.streaks import to_mend
 
 ONE_DAY = timedelta(days=1)
@@ -253,8 +253,8 @@ def _streak_has_a_story(row: Row[*tuple[Any, ...]], today: date, monday: date) -
     if row.streak_date is None:
         return False
     gap = row.streak_date < today - ONE_DAY
-    fresh = row.streak <= RECENT and row.days_learned > row.streak
-    return gap or fresh or (row.kept_date is not None and row.kept_date >= monday)
+    broke = broke_lately(row.streak, row.days_learned)
+    return gap or broke or (row.kept_date is not None and row.kept_date >= monday)
 
 
 def _told(row: Row[*tuple[Any, ...]], at: datetime, today: date, *, weekly: bool) -> _Told:

@@ -35,8 +35,7 @@ _REPAIR = text("""
     on conflict do nothing
     returning missed_date
 """)
-RECENT = 5
-"""A run of more days than this began too long ago for the break before it to be mended."""
+_RECENT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +70,20 @@ def facts_of(user_id: int, until: date = date.max) -> Facts:
     return facts_in(row)
 
 
+def broke_lately(run: int, days_learned: int) -> bool:
+    """Whether a break may be young enough to be mended: there were days before this run, and few in it."""
+    return run <= _RECENT and days_learned > run
+
+
 def streak(settlement: Settlement) -> None:
     """The day counts for the streak with its first finished lesson, new or again; a second one can mend a missed day."""
     fact, player = settlement.fact, settlement.player
     assert isinstance(fact, LessonCompleted)
     if player.streak_date is None or player.streak_date < fact.local_date:
         settlement.change(**streak_columns(_extended(settlement)))
-    elif fact.day.lessons == settlement.numbers.repair_lessons and player.streak <= RECENT:
+    elif fact.day.lessons == settlement.numbers.repair_lessons and broke_lately(
+        player.streak, player.days_learned
+    ):
         _repair(settlement, fact)
 
 

@@ -112,7 +112,7 @@ def test_facts_without_their_entries_are_found(ada: int) -> None:
         nested.rollback()
     with session.begin_nested() as nested:
         session.execute(delete(ActivityDay).where(ActivityDay.local_date == NOON.date() + timedelta(days=1)))
-        assert found() == {"streak", "best_streak"}
+        assert found() == {"streak", "best_streak", "days_learned", "freeze_days"}
         nested.rollback()
 
 
