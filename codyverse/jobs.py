@@ -12,15 +12,25 @@ from dataclasses import dataclass
 
 import structlog
 
-from codyverse.core.errors import Conflict, NotFound
+from codyverse import mailing
+from codyverse.core.clock import now
+from codyverse.core.database import unit_of_work
+from codyverse.core.errors import Conflict, NotFound, Unavailable
 from codyverse.core.locks import only_one
+from codyverse.core.smtp import NoMailServer
+from codyverse.gamification.leagues import services as leagues
+from codyverse.notifications import post
+from codyverse.notifications import services as notifications
+from codyverse.notifications.rules import counted
+from codyverse.notifications.services import Batch
 
 log = structlog.get_logger("codyverse.jobs")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`schedule` in crontab's five fields, UTC; `act` does what is due and says in a sentence what that was."""
+    """`schedule` in crontab's five fields, UTC, weekdays by name (mon); `act` does what is due and says in a sentence what that was, '' if
+    nothing was."""
 
     name: str
     schedule: str
@@ -28,7 +38,80 @@ class Job:
     act: Callable[[], str]
 
 
-JOBS: tuple[Job, ...] = ()
+def _in_batches(work: Callable[[int], Batch]) -> int:
+    """Go through all learners, one unit of work per batch; how much was done."""
+    done = 0
+    after: int | None = 0
+    while after is not None:
+        with unit_of_work():
+            batch = work(after)
+        done += batch.done
+        after = batch.last_user_id
+    return done
+
+
+def _remind_of_streaks() -> str:
+    at = now()
+    told = _in_batches(lambda after: notifications.remind_of_streaks(at, after))
+    return f"Reminded {counted(told, 'learner')}." if told else ""
+
+
+def _write_digests() -> str:
+    if mailing.server() is None and mailing.settings().is_public:
+        return ""  # old news must not pour out on the day that a mail server is set
+    at = now()
+    written = _in_batches(lambda after: post.write_digests(at, after))
+    return f"Wrote {counted(written, 'digest')}." if written else ""
+
+
+def _send_mails() -> str:
+    try:
+        taken, refused = mailing.deliver()
+    except NoMailServer as fault:
+        raise Unavailable(f"The mail server does not answer ({fault}). The mails wait.", 60) from fault
+    said = [f"{counted(taken, 'mail')} sent"] if taken else []
+    said += [f"{counted(refused, 'mail')} refused"] if refused else []
+    return f"{', '.join(said)}." if said else ""
+
+
+def _forget_old() -> str:
+    gone = 0
+    at = now()
+    while True:
+        with unit_of_work():
+            batch = notifications.forget_old(at)
+        gone += batch
+        if not batch:
+            return f"Forgot {gone} old notifications and mails." if gone else ""
+
+
+def _close_leagues() -> str:
+    """First every result is fixed, then every member is paid and told, each in a transaction of its own."""
+    with unit_of_work():
+        cohorts = leagues.due_cohorts(now())
+    for cohort_id in cohorts:
+        with unit_of_work():
+            leagues.close_cohort(cohort_id)
+    with unit_of_work():
+        members = leagues.due_members()
+    for user_id, week in members:
+        with unit_of_work():
+            leagues.settle_member(user_id, week)
+    return f"{len(cohorts)} leagues closed, {len(members)} members told"
+
+
+JOBS: tuple[Job, ...] = (
+    Job(
+        "streak-reminders",
+        "*/15 * * * *",
+        "Remind learners whose streak needs a lesson today.",
+        _remind_of_streaks,
+    ),
+    Job("digests", "*/15 * * * *", "Write the daily mails of those who asked for them.", _write_digests),
+    Job("mails", "* * * * *", "Send the mails that wait.", _send_mails),
+    Job("leagues-close", "5 * * * *", "Close the leagues whose week is over everywhere.", _close_leagues),
+    Job("forget", "17 3 * * *", "Delete notifications read long ago, and old mails.", _forget_old),
+)
 """All jobs, in the order of `flask jobs list`."""
 
 
@@ -48,5 +131,6 @@ def run(name: str) -> str:
             raise Conflict(f"The job {name} is running already.")
         began = time.perf_counter()
         said = found.act()
-    log.info("job", job=name, said=said, milliseconds=round((time.perf_counter() - began) * 1000))
+    tell = log.info if said else log.debug
+    tell("job", job=name, said=said, milliseconds=round((time.perf_counter() - began) * 1000))
     return said

@@ -8,10 +8,14 @@ from codyverse.web import (
     courses,
     dashboard,
     errors,
+    leaderboard,
     ledger,
     lessons,
     limits,
+    mails,
+    notifications,
     pages,
+    render,
     requests,
     security,
 )
@@ -24,5 +28,6 @@ def install(app: Flask) -> None:
     limits.install(app)
     access.install(app)
     errors.install(app)
-    for part in (pages, accounts, courses, dashboard, ledger, lessons):
+    render.install(app)
+    for part in (pages, accounts, courses, dashboard, leaderboard, ledger, lessons, mails, notifications):
         app.register_blueprint(part.bp)

@@ -1,0 +1,264 @@
+"""Leagues: only for those who ask, at most thirty, closed once and the same however often the closing was cut off."""
+
+import os
+import random
+import signal
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, text
+
+from codyverse import jobs
+from codyverse.accounts import services as accounts
+from codyverse.core.clock import now, standing_at
+from codyverse.core.database import db, session, unit_of_work
+from codyverse.gamification import services as game
+from codyverse.gamification.leagues import queries, rules, services
+from tests.domains.study import Plan, do_lesson, make_course
+from tests.domains.together import together
+from tests.factories import make_user
+
+WEDNESDAY = datetime(2026, 6, 17, 12, tzinfo=UTC)
+MONDAY = date(2026, 6, 15)
+
+
+@pytest.fixture
+def clock(time_machine):
+    time_machine.move_to(WEDNESDAY, tick=False)
+    return time_machine
+
+
+def member(**more: str) -> int:
+    """Somebody who wants leagues."""
+    who = make_user(**more)
+    with unit_of_work():
+        accounts.choose_leagues(who, wanted=True)
+    return who
+
+
+def members_of_the_week() -> dict[int, int]:
+    rows = session.execute(text("select cohort_id, count(*) from league_members group by 1 order by 1"))
+    return {row[0]: row[1] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("day", "monday"),
+    [
+        (date(2026, 6, 15), date(2026, 6, 15)),
+        (date(2026, 6, 21), date(2026, 6, 15)),
+        (date(2026, 6, 22), date(2026, 6, 22)),
+        (date(2027, 1, 1), date(2026, 12, 28)),
+        (date(2028, 2, 29), date(2028, 2, 28)),
+    ],
+)
+def test_weeks_begin_on_monday(day: date, monday: date) -> None:
+    assert rules.week_of(day) == monday
+
+
+@pytest.mark.parametrize(
+    ("xp", "ranks"),
+    [([], []), ([5], [1]), ([9, 7, 7, 3], [1, 2, 2, 4]), ([0, 0, 0], [1, 1, 1]), ([3, 9], [2, 1])],
+)
+def test_equal_xp_shares_a_rank(xp: list[int], ranks: list[int]) -> None:
+    assert rules.ranks(xp) == ranks
+
+
+def test_a_week_is_over_when_it_is_over_for_the_last_place_and_the_latest_day() -> None:
+    from codyverse.accounts.rules import game_date
+
+    over = rules.over_everywhere(MONDAY)
+    assert game_date(over - timedelta(seconds=1), "Etc/GMT+12", 23) == MONDAY + timedelta(days=6)
+    assert game_date(over, "Etc/GMT+12", 23) == MONDAY + timedelta(days=7)
+
+
+def test_nobody_is_put_into_a_league_unasked(app: Flask, clock) -> None:
+    lesson = make_course(Plan(asks=1))[0]
+    shy, keen = make_user(), member()
+    do_lesson(shy, lesson)
+    assert members_of_the_week() == {}
+    do_lesson(keen, lesson)
+    assert list(members_of_the_week().values()) == [1]
+    board = queries.board(keen, now())
+    assert board is not None
+    assert board.mine.xp > 0
+    assert queries.board(shy, now()) is None
+
+
+def test_the_first_new_lesson_of_the_week_counts_and_doing_it_again_for_nothing_does_not(
+    app: Flask, clock
+) -> None:
+    lesson = make_course(Plan(asks=1))[0]
+    who = make_user()
+    do_lesson(who, lesson)
+    with unit_of_work():
+        accounts.choose_leagues(who, wanted=True)
+    do_lesson(who, lesson)
+    assert queries.board(who, now()) is None
+
+
+def test_cohorts_fill_to_thirty_and_are_closed_when_full(app: Flask, clock) -> None:
+    for _ in range(rules.COHORT_SIZE + 2):
+        who = member()
+        with unit_of_work():
+            services.join(who, MONDAY, now())
+            services.join(who, MONDAY, now())
+    assert list(members_of_the_week().values()) == [30, 2]
+    names = session.execute(
+        text(
+            "select count(distinct pseudonym) from league_members where cohort_id = (select min(id) from league_cohorts)"
+        )
+    )
+    assert names.scalar_one() == 30
+
+
+def test_forty_who_begin_at_once_fill_two_cohorts(committed_app: Flask) -> None:
+    learners = [member() for _ in range(40)]
+
+    def begin(who: int) -> None:
+        with unit_of_work():
+            services.join(who, MONDAY, now())
+
+    assert together(committed_app, [partial(begin, who) for who in learners]) == [None] * 40
+    assert sorted(members_of_the_week().values()) == [10, 30]
+
+
+def test_a_day_counts_up_to_the_cap(app: Flask, clock) -> None:
+    who = member()
+    with unit_of_work():
+        services.join(who, MONDAY, now())
+        session.execute(
+            text(
+                "insert into activity_days (user_id, local_date, xp, distinct_lessons) values (:u, :a, 900, 9), (:u, :b, 50, 1), (:u, :c, 999, 9)"
+            ),
+            {"u": who, "a": MONDAY, "b": MONDAY + timedelta(days=6), "c": MONDAY + timedelta(days=7)},
+        )
+    board = queries.board(who, now())
+    assert board is not None
+    assert (board.mine.xp, board.mine.lessons) == (rules.DAILY_XP_CAP + 50, 10)
+
+
+def test_who_leaves_is_gone_from_the_board_and_may_come_back(app: Flask, clock) -> None:
+    stays, goes = member(), member()
+    with unit_of_work():
+        services.join(stays, MONDAY, now())
+        services.join(goes, MONDAY, now())
+        services.leave(goes)
+    board = queries.board(stays, now())
+    assert board is not None
+    assert len(board.places) == 1
+    assert queries.board(goes, now()) is None
+    with unit_of_work():
+        services.come_back(goes)
+    assert queries.board(goes, now()) is not None
+
+
+def a_week_of_play() -> list[int]:
+    """Seven members in one cohort, five of whom did lessons, and enough of them for the quest."""
+    dice = random.Random(3)
+    learners = [member() for _ in range(7)]
+    with unit_of_work():
+        for number, who in enumerate(learners):
+            services.join(who, MONDAY, now())
+            if number < 5:
+                session.execute(
+                    text(
+                        "insert into activity_days (user_id, local_date, xp, distinct_lessons, lessons) values (:u, :d, :x, 5, 5)"
+                    ),
+                    {"u": who, "d": MONDAY, "x": dice.randint(1, 300)},
+                )
+    return learners
+
+
+def outcome() -> tuple[object, object]:
+    """Results and pay, by the order in which the members joined."""
+    members = session.execute(
+        text("select rank, xp, lessons, paid_at is not null as paid from league_members order by user_id")
+    ).all()
+    coins = session.execute(
+        text(
+            "select coalesce(sum(amount), 0) from users left join ledger_entries e on e.user_id = users.id and e.rule = 'quest' group by users.id order by users.id"
+        )
+    ).scalars()
+    return [tuple(row) for row in members], list(coins)
+
+
+def test_closing_the_week_ranks_pays_and_says_so_once(app: Flask, clock) -> None:
+    learners = a_week_of_play()
+    assert jobs.run("leagues-close").startswith("0 leagues")
+    clock.move_to(rules.over_everywhere(MONDAY))
+    jobs.run("leagues-close")
+    results, coins = outcome()
+    assert coins == [rules.QUEST_COINS] * 5 + [0] * 2
+    assert all(row[3] for row in results)
+    assert min(row[0] for row in results) == 1
+    jobs.run("leagues-close")
+    assert outcome() == (results, coins)
+    board = queries.board(learners[0], now(), "last")
+    assert board is not None
+    assert board.closed
+    assert sums_agree()
+
+
+def sums_agree() -> bool:
+    """The players' sums; their streaks do not follow from days that no lesson made."""
+    return not {each.what for each in game.verify_ledger()} & {"xp", "coins", "gems"}
+
+
+def killed_at(app: Flask, statement: int) -> bool:
+    """Run the job in a process of its own that is killed (-9) before its n-th statement; False if it got to its end."""
+    child = os.fork()
+    if child == 0:
+        left = statement
+
+        def count(*_: object) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        db.session.remove()
+        db.engine.dispose(close=False)
+        event.listen(db.engine, "before_cursor_execute", count)
+        jobs.run("leagues-close")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize(
+    ("seed", "kills"), [(1, 3), pytest.param(2, 20, marks=pytest.mark.drill)], ids=["3 kills", "20 kills"]
+)
+def test_a_closing_that_is_killed_anywhere_ends_the_same(committed_app: Flask, seed: int, kills: int) -> None:
+    with standing_at(WEDNESDAY):
+        a_week_of_play()
+    db.session.remove()
+    dice = random.Random(seed)
+    landed = sum(killed_at(committed_app, dice.randint(2, 25)) for _ in range(kills))
+    assert landed > 0, "no kill fell into the job"
+    jobs.run("leagues-close")
+    results, coins = outcome()
+    assert coins == [rules.QUEST_COINS] * 5 + [0] * 2
+    assert all(row[3] for row in results)
+    assert sums_agree()
+
+
+def test_fifty_at_once_pay_a_member_once(committed_app: Flask) -> None:
+    with standing_at(WEDNESDAY):
+        [who, *_] = a_week_of_play()
+    with unit_of_work():
+        [cohort] = services.due_cohorts(now())
+    with unit_of_work():
+        services.close_cohort(cohort)
+
+    def pay() -> bool:
+        with unit_of_work():
+            return services.settle_member(who, MONDAY)
+
+    assert sorted(together(committed_app, [pay] * 50)) == [False] * 49 + [True]
+    paid = session.execute(
+        text("select count(*), sum(amount) from ledger_entries where user_id = :u and rule = 'quest'"),
+        {"u": who},
+    ).one()
+    assert tuple(paid) == (1, rules.QUEST_COINS)
