@@ -15,6 +15,7 @@ from sqlalchemy.orm import scoped_session
 from codyverse import create_app
 from codyverse.core.database import db
 from codyverse.core.embedded import throwaway
+from codyverse.gamification import badge_catalogue
 from config import load_settings
 
 TEMPLATE = "cv_template"
@@ -119,3 +120,11 @@ def committed_app(cluster: str) -> Iterator[Flask]:
 def committed_database(committed_app: Flask) -> Flask:
     """The same under the name that says what it is for."""
     return committed_app
+
+
+@pytest.fixture
+def no_badges() -> Iterator[None]:
+    """There are no badges: for tests that reckon what lessons and goals alone bring."""
+    badge_catalogue.play_for(())
+    yield
+    badge_catalogue.play_for(None)
