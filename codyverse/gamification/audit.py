@@ -10,13 +10,12 @@ from sqlalchemy import Row, text
 from codyverse.core.database import session
 from codyverse.gamification import rules
 from codyverse.gamification.numbers import numbers
-from codyverse.gamification.settlement import streak_columns
+from codyverse.gamification.settlement import STREAK_COLUMNS, streak_columns
 from codyverse.gamification.streak_care import FACT_COLUMNS, facts_in
 
 BATCH = 500
 _ALL = {"until": date.max}
-_STREAK = ("streak", "best_streak", "streak_date", "days_learned", "freezes", "freeze_days", "kept_date")
-_FIELDS = ("xp", "coins", "gems", "level", *_STREAK)
+_FIELDS = ("xp", "coins", "gems", "level", *STREAK_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class RebuildBatch:
 
 _PLAYERS = f"""
     select users.id as user_id, player.user_id is not null as exists,
-           player.xp, player.coins, player.gems, player.level, {", ".join(f"player.{name}" for name in _STREAK)},
+           player.xp, player.coins, player.gems, player.level, {", ".join(f"player.{name}" for name in STREAK_COLUMNS)},
            sums.xp as xp_sum, sums.coins as coins_sum, sums.gems as gems_sum, {FACT_COLUMNS}
     from users
     left join players as player on player.user_id = users.id
@@ -162,7 +161,10 @@ def verify_ledger() -> tuple[Difference, ...]:
     found = [difference for row in _all_players() for difference in _differences(row)]
     bases = {"xp": numbers().base_xp, "coins": numbers().base_coins}
     paid = [currency for currency, base in bases.items() if min(base.values()) > 0]
-    given: dict[Any, dict[str, Any]] = {_COMPLETION_UNPAID: {"paid": paid}, _REPAIRED_UNSTUDIED: {"lessons": numbers().repair_lessons}}
+    given: dict[Any, dict[str, Any]] = {
+        _COMPLETION_UNPAID: {"paid": paid},
+        _REPAIRED_UNSTUDIED: {"lessons": numbers().repair_lessons},
+    }
     for statement, stored, derived in _FACTS:
         rows = session.connection().execute(statement, given.get(statement, {}))
         found.extend(Difference(row.user_id, row.source, stored, derived) for row in rows)

@@ -56,3 +56,14 @@ class BadgeEarned:
     coins: int
     at: datetime
     local_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class ItemBought:
+    """Something was bought in the shop: its key, and its kind (freeze, outfit, world)."""
+
+    user_id: int
+    item: str
+    kind: str
+    at: datetime
+    local_date: date

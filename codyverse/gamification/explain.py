@@ -10,6 +10,7 @@ _UNITS = {
     "minutes": ("minute of study", "minutes of study"),
     "first_try": ("answer right at the first try", "answers right at the first try"),
     "right": ("right answer", "right answers"),
+    "mended": ("lesson done better than before", "lessons done better than before"),
 }
 
 
@@ -67,6 +68,10 @@ def _badge(details: dict[str, Any], _source: str) -> str:
     return f"Badge “{details['name']}”: {details['says']}"
 
 
+def _purchase(details: dict[str, Any], _source: str) -> str:
+    return f"Bought in the shop: {details['name']}"
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any], str], str]] = {
     "lesson": _lesson,
     "lesson_again": _lesson_again,
@@ -74,4 +79,5 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], str], str]] = {
     "all_goals": _all_goals,
     "level": _level,
     "badge": _badge,
+    "purchase": _purchase,
 }

@@ -94,7 +94,8 @@ def streak_columns(streak: Streak) -> dict[str, Any]:
     }
 
 
-CHANGEABLE = ("level", *streak_columns(Streak()))
+STREAK_COLUMNS = tuple(streak_columns(Streak()))
+CHANGEABLE = ("level", *STREAK_COLUMNS)
 
 
 class Settlement:
