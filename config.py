@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -90,6 +91,18 @@ class Settings(BaseModel):
     connect_timeout_s: int = number("CONNECT_TIMEOUT_S", 5, 2, 60)
     statement_timeout_ms: int = number("STATEMENT_TIMEOUT_MS", 5000, 100, 600_000)
     redis_url: str | None = setting("REDIS_URL", None, "an address like redis://host:6379/0", secret=True)
+    stream_database_url: str | None = setting(
+        "STREAM_DATABASE_URL",
+        None,
+        "an address like postgresql://user:password@host:5432/database",
+        secret=True,
+    )
+    streams_max: int = number("STREAMS_MAX", 5000, 1, 100_000)
+    smtp_url: str | None = setting(
+        "SMTP_URL", None, "an address like smtp://user:password@mail.example.org:587", secret=True
+    )
+    smtp_timeout_s: int = number("SMTP_TIMEOUT_S", 10, 1, 120)
+    mail_from: str = setting("MAIL_FROM", "", "a sender like Cody Verse <cody@example.org>")
     session_cookie_secure: bool | None = setting("SESSION_COOKIE_SECURE", None, "true or false")
     proxy_hops: int = number("PROXY_HOPS", 0, 0, 10)
     max_body_bytes: int = number("MAX_BODY_BYTES", 1_048_576, 1024, 104_857_600)
@@ -125,7 +138,7 @@ class Settings(BaseModel):
         """A relative path starts at the checkout, wherever the command was called."""
         return (ROOT / value.expanduser()).resolve()
 
-    @field_validator("database_url")
+    @field_validator("database_url", "stream_database_url")
     @classmethod
     def _postgresql(cls, value: str) -> str:
         head, separator, rest = value.partition("://")
@@ -143,6 +156,27 @@ class Settings(BaseModel):
     def _redis(cls, value: str) -> str:
         if not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("is not the address of a Valkey or Redis")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 25)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("is not the address of a mail server")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        name, address = parseaddr(value)
+        local, _, domain = address.partition("@")
+        if value and (not local or not re.fullmatch(r"[A-Za-z0-9.-]+", domain) or not name.isprintable()):
+            raise ValueError("is not a sender")
         return value
 
     @field_validator("ratelimit_storage_uri")
@@ -302,6 +336,8 @@ def _faults_between(settings: Settings) -> Iterator[str]:
             f"WEB_WORKERS={settings.web_workers} needs REDIS_URL, for several processes can only share their cache and "
             "limits through a Valkey or Redis: write its address like redis://host:6379/0, or WEB_WORKERS=1."
         )
+    if settings.smtp_url and settings.is_public and not settings.mail_from:
+        yield _write("MAIL_FROM", "is not set, and mails need a sender that the mail server accepts")
     if settings.argon2_memory_kib < 8 * settings.argon2_parallelism:
         yield (
             f"ARGON2_MEMORY_KIB={settings.argon2_memory_kib} is too small for ARGON2_PARALLELISM="
@@ -347,6 +383,7 @@ def _derived(settings: Settings) -> dict[str, object]:
     return {
         "secret_key": settings.secret_key or _made_up_secret(settings),
         "base_url": settings.base_url or _local_address(settings),
+        "mail_from": settings.mail_from or "Cody Verse <cody@localhost>",
         "ratelimit_storage_uri": settings.ratelimit_storage_uri or _limits_address(settings.redis_url),
         "log_format": settings.log_format or ("json" if settings.is_public else "text"),
         "session_cookie_secure": (

@@ -1,11 +1,19 @@
-"""The commands: flask users, content, ledger, demo, serve."""
+"""The commands: flask users, content, ledger, demo, jobs, worker, serve."""
 
 from flask import Flask
 
-from codyverse.cli import content, demo, ledger, serve, users
+from codyverse.cli import content, demo, jobs, ledger, serve, users
 
 
 def install(app: Flask) -> None:
     """Attach all commands."""
-    for command in (content.content, demo.demo, ledger.ledger, serve.serve, users.users):
+    for command in (
+        content.content,
+        demo.demo,
+        jobs.jobs,
+        jobs.worker,
+        ledger.ledger,
+        serve.serve,
+        users.users,
+    ):
         app.cli.add_command(command)

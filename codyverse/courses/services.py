@@ -12,9 +12,11 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from codyverse.core import clock
 from codyverse.core.database import Base, session
 from codyverse.core.errors import Conflict
+from codyverse.core.events import publish
 from codyverse.courses.authoring.tree import CourseSource
 from codyverse.courses.compiling import CompiledStep
 from codyverse.courses.differences import Change, Key, Stored, StoredRow, differences
+from codyverse.courses.events import LessonsPublished
 from codyverse.courses.models import Course, Lesson, Module, Step, StepRevision
 
 APPLY_LOCK = 0x436F6479_01
@@ -54,8 +56,16 @@ def apply_course(course: CourseSource, position: int) -> tuple[Change, ...]:
     stored = _stored(course.key)
     changes = differences(stored, course, position)
     if changes:
-        _Writer(course.key, stored).write(changes)
+        writer = _Writer(course.key, stored)
+        writer.write(changes)
+        _publish_new_lessons(course, changes, writer.ids["course", (course.key,)])
     return changes
+
+
+def _publish_new_lessons(course: CourseSource, changes: tuple[Change, ...], course_id: int) -> None:
+    added = [change.what for change in changes if change.action == "add"]
+    if lessons := added.count("lesson"):
+        publish(LessonsPublished(course_id, course.key, course.title, lessons, "course" in added))
 
 
 def plan_retirement(keys: Collection[str]) -> tuple[Change, ...]:

@@ -9,6 +9,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # 
 from codyverse.accounts.queries import MECHANICS
 from codyverse.accounts.services import time_zones
 from codyverse.core.errors import Invalid
+from codyverse.notifications.rules import KINDS
 
 
 def _offer(*pairs: tuple[str, str]) -> list[Any]:
@@ -93,6 +94,36 @@ class PreferencesForm(Form):
     hidden = SelectMultipleField(
         "Hide", choices=_offer(*((name, name.capitalize()) for name in MECHANICS)), validate_choice=False
     )
+
+
+class NotificationsForm(Form):
+    """What somebody wants to hear of, where, and when not."""
+
+    shown = SelectMultipleField(
+        "The bell counts", choices=_offer(*((kind, kind) for kind in KINDS)), validate_choice=False
+    )
+    mailed = SelectMultipleField(
+        "A mail tells of", choices=_offer(*((kind, kind) for kind in KINDS)), validate_choice=False
+    )
+    mail_hour = SelectField("The mail comes at", choices=[], validate_choice=False)
+    quiet_from = SelectField("From", choices=[], validate_choice=False)
+    quiet_until = SelectField("Until", choices=[], validate_choice=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        hours = _offer(*((str(hour), f"{hour:02}:00") for hour in range(24)))
+        self.mail_hour.choices = hours
+        self.quiet_from.choices = self.quiet_until.choices = [*_offer(("", "none")), *hours]
+
+    def quiet(self) -> tuple[int, int] | None:
+        """The quiet hours, None for none. Raises Invalid when only one end is given, or what is no hour."""
+        given = (self.text("quiet_from"), self.text("quiet_until"))
+        if not any(given):
+            return None
+        hours = [int(text) if text.isascii() and text.isdigit() and len(text) < 3 else -1 for text in given]
+        if not all(given) or not all(0 <= hour < 24 for hour in hours):
+            raise Invalid({"quiet_from": ["Choose both hours, or none."]})
+        return hours[0], hours[1]
 
 
 class PasswordForm(Form):

@@ -1,22 +1,43 @@
 """Pages and their pieces: one template serves both."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flask import Response, make_response, render_template
+from flask import Flask, Response, make_response, render_template
 from jinja2_fragments.flask import render_block, render_blocks
 
 from codyverse.core.clock import now
 from codyverse.gamification import queries as game
 from codyverse.gamification.queries import PlayerCard
+from codyverse.notifications import queries as news
+from codyverse.notifications.queries import Bell
 from codyverse.web import htmx
 from codyverse.web.access import principal_or_none
 
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
 
 def shared() -> dict[str, Any]:
-    """What every page is given: who is signed in, and their standing for the head of the page."""
+    """What every page is given: who is signed in, their standing and their bell for the head of the page."""
     who = principal_or_none()
     card: PlayerCard | None = game.player(who.id, now()) if who else None
-    return {"principal": who, "hud": card}
+    bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
+    return {"principal": who, "hud": card, "bell": bell}
+
+
+def local_time(moment: datetime, time_zone: str) -> str:
+    """A moment as the clock on the wall there shows it: “9 October 2026, 14:05”. A filter of the templates."""
+    local = moment.astimezone(ZoneInfo(time_zone))
+    return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def install(app: Flask) -> None:
+    """Give the templates their filters."""
+    app.add_template_filter(local_time)
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:

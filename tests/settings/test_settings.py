@@ -72,6 +72,17 @@ WRONG = {
         "localhost:6379",
         "REDIS_URL is not the address of a Valkey or Redis: write an address like redis://",
     ),
+    "STREAM_DATABASE_URL": (
+        "sqlite:///x.db",
+        "STREAM_DATABASE_URL is not the address of a PostgreSQL, the only database",
+    ),
+    "STREAMS_MAX": ("0", "STREAMS_MAX=0 is too small"),
+    "SMTP_URL": (
+        "mail.example.org:587",
+        "SMTP_URL is not the address of a mail server: write an address like smtp://",
+    ),
+    "SMTP_TIMEOUT_S": ("0", "SMTP_TIMEOUT_S=0 is too small"),
+    "MAIL_FROM": ("cody", "MAIL_FROM=cody is not a sender: write a sender like Cody Verse <cody@example.org>."),
     "SESSION_COOKIE_SECURE": (
         "perhaps",
         "SESSION_COOKIE_SECURE=perhaps is neither true nor false: write true or false.",

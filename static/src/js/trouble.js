@@ -22,7 +22,7 @@ function remember(ctx) {
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
   const { status } = ctx.response;
-  if (ctx.sourceElement.matches("[data-draft]")) return;
+  if (ctx.sourceElement.matches("[data-draft], [data-live]")) return;
   if (status < 400 || status === INVALID) {
     const form = ctx.sourceElement.closest("form[data-keep]");
     if (form) forget(form);
@@ -39,7 +39,7 @@ document.addEventListener("htmx:after:request", (event) => {
 
 document.addEventListener("htmx:error", (event) => {
   const { ctx } = event.detail;
-  if (!ctx || ctx.response || ctx.sourceElement.matches("[data-draft]")) return;
+  if (!ctx || ctx.response || ctx.sourceElement.matches("[data-draft], [data-live]")) return;
   remember(ctx);
   region().innerHTML = fallback(navigator.onLine ? "failed" : "offline");
 });

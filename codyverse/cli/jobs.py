@@ -1,0 +1,100 @@
+"""flask jobs and flask worker: what runs by itself, by hand and by the clock."""
+
+import json
+import logging
+import os
+import signal
+import threading
+from datetime import UTC
+from types import FrameType
+
+import click
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+from codyverse import jobs as registry
+from codyverse.cli.faults import speaks_plainly
+from codyverse.core import processes
+from codyverse.core.errors import DomainError
+
+log = logging.getLogger(__name__)
+jobs = AppGroup("jobs", help="What runs by itself: list it, or run it now.")
+AT_ONCE = 2
+"""Jobs that one worker runs at the same time."""
+LATE_SECONDS = 300
+
+
+@jobs.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def list_jobs(as_json: bool) -> None:
+    """List the jobs with their schedules (crontab's five fields, UTC)."""
+    if as_json:
+        told = [{"name": each.name, "schedule": each.schedule, "does": each.does} for each in registry.JOBS]
+        click.echo(json.dumps(told, indent=2))
+        return
+    widest = max(len(each.name) for each in registry.JOBS)
+    for each in registry.JOBS:
+        click.echo(f"{each.name:<{widest}}  {each.schedule:<13}  {each.does}")
+
+
+@jobs.command("run")
+@click.argument("name")
+@speaks_plainly
+def run(name: str) -> None:
+    """Do now what is due of the job NAME. Again is harmless; while it runs elsewhere it is refused."""
+    click.echo(registry.run(name) or "Nothing was due.")
+
+
+@click.command("worker")
+@click.option(
+    "--beside-server", is_flag=True, hidden=True, help="End with the process that started this one."
+)
+@with_appcontext
+@speaks_plainly
+def worker(beside_server: bool) -> None:
+    """Run the scheduled jobs until Ctrl-C or SIGTERM. Several workers are fine: each job runs in one of them only.
+
+    A job that is running when the worker is asked to stop is finished first.
+    """
+    if beside_server:
+        processes.end_with_parent()
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    scheduler = make_scheduler(current_app._get_current_object())  # type: ignore[attr-defined]
+    scheduler.start()
+    log.info("The worker %d runs %d jobs.", os.getpid(), len(registry.JOBS))
+    stop.wait()
+    scheduler.shutdown()
+
+
+def make_scheduler(app: Flask) -> BackgroundScheduler:
+    """All jobs at their times. One that is late runs once, not as often as it was missed."""
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    scheduler = BackgroundScheduler(
+        executors={"default": ThreadPoolExecutor(AT_ONCE)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": LATE_SECONDS},
+        timezone=UTC,
+    )
+    for each in registry.JOBS:
+        trigger = CronTrigger.from_crontab(each.schedule, timezone=UTC)
+        scheduler.add_job(_run_in_context, trigger, args=(app, each.name), id=each.name, name=each.name)
+    return scheduler
+
+
+def _run_in_context(app: Flask, name: str) -> None:
+    """One run. What goes wrong is logged, and the next run comes at its time."""
+    with app.app_context():
+        try:
+            registry.run(name)
+        except DomainError as fault:
+            log.warning("job %s: %s", name, fault.message)
+        except Exception:
+            log.exception("job %s failed", name)

@@ -1,0 +1,162 @@
+"""The rules of notifications: their kinds, their words, when it is quiet, when a reminder or a digest is due. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from codyverse.accounts.rules import game_date
+
+KINDS = ("badge", "level", "goal", "streak", "league", "course")
+MECHANIC_OF: Mapping[str, str] = MappingProxyType(
+    {"badge": "badges", "level": "xp", "goal": "goals", "streak": "streak", "league": "leagues"}
+)
+"""The mechanic that a kind belongs to; hidden mechanics leave no trace among the notifications either."""
+
+MAIL_HOUR = 17
+REMIND_AFTER = timedelta(hours=23, minutes=30)
+"""So long after the last lesson a reminder helps most (notes/EVIDENCE.md)."""
+AWAKE = range(8, 22)
+"""Local hours in which a reminder may come, whatever the quiet hours."""
+SHORTEST_STREAK = 2
+"""One day is not a streak that anybody would miss."""
+DIGEST_LOOKS_BACK = timedelta(days=3)
+KEEP_READ = timedelta(days=90)
+KEEP_MAILS = timedelta(days=30)
+CLAIM_HOLDS = timedelta(minutes=15)
+"""A worker that has not finished a mail after so long was killed."""
+MOST_TRIES = 8
+GOAL_WORDS = MappingProxyType(
+    {
+        "lessons": ("Finish {n} lesson", "Finish {n} lessons"),
+        "xp": ("Earn {n} XP", "Earn {n} XP"),
+        "minutes": ("Learn for {n} minute", "Learn for {n} minutes"),
+        "first_try": ("{n} answer right at once", "{n} answers right at once"),
+        "right": ("{n} right answer", "{n} right answers"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said: a title for everywhere, and a sentence more for the page and the mail ('' if none is needed)."""
+
+    title: str
+    text: str
+
+
+def visible_kinds(hidden: frozenset[str]) -> tuple[str, ...]:
+    """The kinds that somebody sees who has hidden these mechanics."""
+    return tuple(kind for kind in KINDS if MECHANIC_OF.get(kind) not in hidden)
+
+
+def words(kind: str, details: Mapping[str, Any], hidden: frozenset[str] = frozenset()) -> Words:
+    """What a notification says. Plain and calm; what belongs to a hidden mechanic is left out of the words too."""
+    return _WORDS[kind](details, hidden)
+
+
+def _badge(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
+    xp, coins = int(details.get("xp", 0)), int(details.get("coins", 0))
+    brought = [f"{xp} XP"] if xp and "xp" not in hidden else []
+    brought += [counted(coins, "coin")] if coins and "coins" not in hidden else []
+    return Words(f"Badge earned: {details['name']}", f"It brings {' and '.join(brought)}." if brought else "")
+
+
+def _level(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
+    gems = int(details.get("gems", 0))
+    text = "" if "coins" in hidden or not gems else f"It brings {counted(gems, 'gem')}."
+    return Words(f"Level {details['level']}: {details['name']}", text)
+
+
+def _goal(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
+    target, coins = int(details["target"]), int(details.get("coins", 0))
+    one, many = GOAL_WORDS[details["goal"]]
+    told = (one if target == 1 else many).format(n=target)
+    text = "" if "coins" in hidden or not coins else f"It brings {counted(coins, 'coin')}."
+    if details.get("all_reached"):
+        text = " ".join(["All three goals of the day are done.", *([text] if text else [])])
+    return Words(f"Goal reached: {told[0].lower() + told[1:]}", text)
+
+
+def _streak(details: Mapping[str, Any], _hidden: frozenset[str]) -> Words:
+    days = int(details["days"])
+    return Words(
+        f"{days} days in a row so far",
+        "One lesson today, however short, and it goes on. A break is fine too.",
+    )
+
+
+def _league(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
+    return Words(
+        f"Your league's week is over: place {details['place']} of {details['members']}",
+        _quest(details, hidden),
+    )
+
+
+def _quest(details: Mapping[str, Any], hidden: frozenset[str]) -> str:
+    coins = int(details.get("coins", 0))
+    if not details.get("quest"):
+        return "A new week has begun, for everybody from the start."
+    brought = "" if "coins" in hidden or not coins else f", which brings you {counted(coins, 'coin')}"
+    return f"Together you finished the quest{brought}."
+
+
+def _course(details: Mapping[str, Any], _hidden: frozenset[str]) -> Words:
+    lessons = int(details["lessons"])
+    if details.get("new"):
+        return Words(f"A new course: {details['title']}", f"It has {counted(lessons, 'lesson')}.")
+    return Words(f"New in {details['title']}", f"{counted(lessons, 'lesson')} more to light up.")
+
+
+_WORDS = MappingProxyType(
+    {
+        "badge": _badge,
+        "level": _level,
+        "goal": _goal,
+        "streak": _streak,
+        "league": _league,
+        "course": _course,
+    }
+)
+
+
+def counted(number: int, what: str) -> str:
+    """“1 gem”, “3 gems”."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
+def is_quiet(at: datetime, time_zone: str, quiet_from: int | None, quiet_until: int | None) -> bool:
+    """Whether the moment lies in the quiet hours, by the clock on the wall there. They may go over midnight."""
+    if quiet_from is None or quiet_until is None or quiet_from == quiet_until:
+        return False
+    hour = at.astimezone(ZoneInfo(time_zone)).hour
+    if quiet_from < quiet_until:
+        return quiet_from <= hour < quiet_until
+    return hour >= quiet_from or hour < quiet_until
+
+
+def reminder_date(
+    at: datetime, time_zone: str, day_start_hour: int, streak: int, last_active: date | None
+) -> date | None:
+    """The day on which a streak needs a lesson, if now is a good hour to say so; None if not.
+
+    That is when the last active day was yesterday, and people there are awake. The streak must be worth it.
+    """
+    today = game_date(at, time_zone, day_start_hour)
+    awake = at.astimezone(ZoneInfo(time_zone)).hour in AWAKE
+    if not awake or streak < SHORTEST_STREAK or last_active != today - timedelta(days=1):
+        return None
+    return today
+
+
+def digest_date(at: datetime, time_zone: str, mail_hour: int) -> date | None:
+    """The local day whose digest may go out now: from the hour that its reader chose until midnight."""
+    local = at.astimezone(ZoneInfo(time_zone))
+    return local.date() if local.hour >= mail_hour else None
+
+
+def next_try(at: datetime, tries: int) -> datetime:
+    """When a mail that could not be sent is tried again: after 1, 2, 4, … minutes."""
+    return at + timedelta(minutes=2 ** (tries - 1))

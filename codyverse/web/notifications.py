@@ -1,0 +1,124 @@
+"""Notifications: the bell, the list, what is read, how somebody wants to hear of things."""
+
+from flask import Blueprint, flash, make_response, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from codyverse.core.database import unit_of_work
+from codyverse.core.errors import Invalid
+from codyverse.notifications import queries, services
+from codyverse.notifications.rules import KINDS, visible_kinds
+from codyverse.web import htmx
+from codyverse.web.access import access, principal
+from codyverse.web.forms import NotificationsForm
+from codyverse.web.render import fragment, page
+from codyverse.web.security import BIGINT_MAX
+
+bp = Blueprint("notifications", __name__)
+LIST = "pages/notifications/notifications.html"
+PER_PAGE = 30
+
+
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else otherwise
+
+
+@bp.get("/notifications")
+@access("learner")
+def show() -> Response:
+    """What happened, newest first; only what is unread if asked."""
+    who = principal()
+    unread = request.args.get("show") == "unread"
+    before = _number(request.args.get("before", ""), BIGINT_MAX)
+    news = queries.listing(who.id, who.preferences.hidden, before, PER_PAGE, unread_only=unread)
+    if htmx.wants_fragment():
+        return fragment(LIST, "list", news=news, unread=unread, first=before == BIGINT_MAX)
+    return page(LIST, news=news, unread=unread, first=before == BIGINT_MAX)
+
+
+@bp.get("/notifications/bell")
+@access("learner")
+def bell() -> Response:
+    """The bell as it is now, the standing beside it, and what is new since the state in `after`.
+
+    Open pages ask for it when the stream says so, or, where there is no stream, now and then: 304 while nothing
+    has changed, after two small statements.
+    """
+    who = principal()
+    now = queries.bell(who.id, who.preferences.hidden)
+    tag = f"{now.state}.{now.unread}"
+    if tag in request.if_none_match:
+        response = make_response("", 304)
+    else:
+        seen = _number(request.args.get("after", "").partition(".")[0], now.latest)
+        titles = queries.newer_titles(who.id, seen, who.preferences.hidden) if seen < now.latest else ()
+        response = fragment("pages/notifications/bell.html", "live_bell", bell=now, titles=titles)
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return htmx.vary(response)
+
+
+@bp.post("/notifications/<id:notification_id>/read")
+@access("learner")
+def read(notification_id: int) -> Response:
+    """Mark one as read."""
+    with unit_of_work():
+        services.mark_read(principal().id, notification_id)
+    return show() if htmx.wants_fragment() else redirect(url_for(".show"), 303)
+
+
+@bp.post("/notifications/read")
+@access("learner")
+def read_all() -> Response:
+    """Mark as read all that there was when the page was made."""
+    with unit_of_work():
+        services.mark_all_read(principal().id, _number(request.form.get("up_to", ""), BIGINT_MAX))
+    return show() if htmx.wants_fragment() else redirect(url_for(".show"), 303)
+
+
+def _settings_page(form: NotificationsForm | None = None, status: int = 200) -> Response:
+    who = principal()
+    if form is None:
+        chosen = queries.choices(who.id)
+        quiet = chosen.quiet or ("", "")
+        form = NotificationsForm(
+            formdata=None,
+            shown=[kind for kind in KINDS if kind not in chosen.page_off],
+            mailed=sorted(chosen.mail_kinds),
+            mail_hour=str(chosen.mail_hour),
+            quiet_from=str(quiet[0]),
+            quiet_until=str(quiet[1]),
+        )
+    kinds = visible_kinds(who.preferences.hidden)
+    return page("pages/notifications/settings.html", status, form=form, kinds=kinds)
+
+
+@bp.get("/notifications/settings")
+@access("learner")
+def settings() -> Response:
+    """What to hear of, where, and when not."""
+    return _settings_page()
+
+
+@bp.post("/notifications/settings")
+@access("learner")
+def change_settings() -> Response:
+    """Save it. Kinds of hidden mechanics are not on the form and stay as they are."""
+    form, who = NotificationsForm(), principal()
+    before = queries.choices(who.id)
+    offered = set(visible_kinds(who.preferences.hidden))
+    shown, mailed = set(form.shown.data or ()), set(form.mailed.data or ())
+    try:
+        quiet = form.quiet()
+        with unit_of_work():
+            services.choose(
+                who.id,
+                page_off=(offered - shown) | (before.page_off - offered),
+                mail_kinds=mailed | (before.mail_kinds - offered),
+                mail_hour=_number(form.text("mail_hour"), -1),
+                quiet=quiet,
+            )
+    except Invalid as fault:
+        form.take(fault)
+        return _settings_page(form, 422)
+    flash("Saved.")
+    return redirect(url_for(".settings"), 303)

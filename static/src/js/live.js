@@ -1,0 +1,47 @@
+// Keeps open pages current. The stream (#live) says that there is news; the bell and the list hear it and fetch themselves.
+// Where no stream can be had they are told to look once a minute, and the server answers 304 while nothing has changed.
+import htmx from "htmx.org";
+
+const LOOK_EVERY = 60_000;
+const SIGNED_OUT = new Set([401, 403]);
+let looking = 0;
+
+const live = () => document.getElementById("live");
+
+function lookNowAndThen() {
+  looking ||= setInterval(() => {
+    if (!document.hidden && live()) htmx.trigger(live(), "news");
+  }, LOOK_EVERY);
+}
+
+function stopLooking() {
+  clearInterval(looking);
+  looking = 0;
+}
+
+// What keeps itself current in the background never puts a failure on the page; it tries again at the next news.
+document.addEventListener("htmx:after:request", (event) => {
+  const { ctx } = event.detail;
+  if (!ctx.sourceElement.matches("[data-live]") || ctx.response.status < 400) return;
+  ctx.failed = true;
+  ctx.swap = "none";
+  if (ctx.sourceElement.id === "live" && !SIGNED_OUT.has(ctx.response.status)) lookNowAndThen();
+});
+
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx?.sourceElement.id === "live") lookNowAndThen();
+});
+
+document.addEventListener("htmx:sse:error", (event) => {
+  const { connection, status } = event.detail;
+  if (SIGNED_OUT.has(status)) stopLooking();
+  else if (connection?.attempt > 2) lookNowAndThen();
+});
+
+document.addEventListener("htmx:sse:after:connection", stopLooking);
+
+// Once signed out, the stream need not be asked for again.
+document.addEventListener("htmx:sse:before:connection", (event) => {
+  const { connection } = event.detail;
+  if (SIGNED_OUT.has(connection.status)) connection.cancelled = true;
+});
