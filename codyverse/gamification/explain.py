@@ -1,6 +1,7 @@
 """Why did I get this: each entry of the ledger in one plain sentence, from the numbers kept with it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -68,6 +69,10 @@ def _badge(details: dict[str, Any], _source: str) -> str:
     return f"Badge “{details['name']}”: {details['says']}"
 
 
+def _quest(details: dict[str, Any], _source: str) -> str:
+    return f"The league's quest of the week from {details['week']}, reached together by {details['members']} learners"
+
+
 def _purchase(details: dict[str, Any], _source: str) -> str:
     return f"Bought in the shop: {details['name']}"
 
@@ -79,5 +84,46 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], str], str]] = {
     "all_goals": _all_goals,
     "level": _level,
     "badge": _badge,
+    "quest": _quest,
     "purchase": _purchase,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the ledger: the name to filter by, and what it pays or takes in general."""
+
+    key: str
+    name: str
+    says: str
+
+
+RULES = (
+    Rule(
+        "lesson",
+        "Lessons",
+        "The first time through a lesson pays a base that grows with its difficulty, something for each minute that was "
+        "studied and something for each point of the score, rounded once, half up. It pays once, however often "
+        "it is sent.",
+    ),
+    Rule(
+        "lesson_again",
+        "Lessons done better",
+        "Doing a lesson again pays XP for the part of the score beyond the best so far. The base and the minutes were "
+        "paid the first time.",
+    ),
+    Rule("goal", "Daily goals", "Each of the day's three goals pays coins once, when it is reached."),
+    Rule("all_goals", "All goals of a day", "Reaching all three goals of a day pays a gem on top."),
+    Rule("level", "Levels", "A new level pays as many gems as its number; several passed at once all pay."),
+    Rule("badge", "Badges", "A badge pays XP and coins once, by how rare it is."),
+    Rule(
+        "quest", "League quests", "A quest that a league reached together pays each who did a lesson for it."
+    ),
+    Rule("purchase", "Shop", "What is bought is taken from the balance, which never goes below nought."),
+)
+_BY_KEY = {rule.key: rule for rule in RULES}
+
+
+def rule_of(key: str) -> Rule:
+    """The rule by its key; one that this version does not know is named by it."""
+    return _BY_KEY.get(key) or Rule(key, key, "")

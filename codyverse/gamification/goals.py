@@ -12,7 +12,7 @@ from codyverse.core.errors import NotFound
 from codyverse.gamification import rules
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.rules import Goal
-from codyverse.gamification.statements import GOALS_OF_DAY, SET_GOALS, TICK
+from codyverse.gamification.statements import GOALS_OF_DAY, PAST_GOALS, SET_GOALS, TICK
 from codyverse.progress.events import DayTotals
 
 
@@ -47,6 +47,22 @@ def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
     intensity = Preferences.read(row.preferences).goal_intensity
     goals = rules.goals_for(user_id, day, intensity, row.unfinished, numbers(), weak=row.weak)
     return GoalsOfDay(goals, frozenset(), progress, False)
+
+
+@dataclass(frozen=True, slots=True)
+class PastDay:
+    """A day's goals as they ended: each with whether it was reached."""
+
+    date: date
+    goals: tuple[tuple[Goal, bool], ...]
+
+
+def past_goals(user_id: int, before: date, days: int) -> tuple[PastDay, ...]:
+    """The latest days before this date for which goals were set, newest first, at most so many."""
+    rows = session.connection().execute(PAST_GOALS, {"user_id": user_id, "before": before, "days": days})
+    return tuple(
+        PastDay(row.local_date, tuple((Goal(*stored[:4]), stored[4]) for stored in row.goals)) for row in rows
+    )
 
 
 def ensure_goals(user_id: int, local_date: date) -> None:

@@ -1,6 +1,6 @@
 """Reads of the game: the player's card, today's goals, the ledger, what a completion brought."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,14 +12,44 @@ from codyverse.accounts.rules import stamped_date
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.gamification import rules, streaks
-from codyverse.gamification.explain import reason
-from codyverse.gamification.goals import goals_of_day
+from codyverse.gamification.goals import PastDay, goals_of_day, past_goals
+from codyverse.gamification.ledger_reads import (
+    CURRENCIES,
+    ENTRY,
+    EntryLine,
+    LedgerPage,
+    ledger_entry,
+    ledger_page,
+    ledger_rules,
+    line,
+)
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
 from codyverse.gamification.streaks import to_mend
 
+__all__ = [
+    "CURRENCIES",
+    "Board",
+    "DayDot",
+    "EntryLine",
+    "GoalView",
+    "LedgerPage",
+    "LevelView",
+    "PastDay",
+    "PlayerCard",
+    "Rewards",
+    "StreakView",
+    "board",
+    "goals",
+    "ledger_entry",
+    "ledger_page",
+    "ledger_rules",
+    "past_goals",
+    "player",
+    "rewards_of",
+]
+
 ONE_DAY = timedelta(days=1)
-PAGE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +117,6 @@ class Board:
 
     card: PlayerCard
     goals: tuple[GoalView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EntryLine:
-    """An entry of the ledger with its reason in a plain sentence."""
-
-    id: int
-    currency: str
-    amount: int
-    rule: str
-    source: str
-    reason: str
-    local_date: date
-    created_at: datetime
-    attempt_id: int | None
-    lesson_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerPage:
-    """Some entries, newest first. `next_before_id` asks for the page after it; None at the end."""
-
-    entries: tuple[EntryLine, ...]
-    next_before_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,56 +302,6 @@ def _goals(user_id: int, today: date) -> tuple[GoalView, ...]:
     )
 
 
-_ENTRY = "id, currency, amount, rule, source, details, local_date, created_at, attempt_id"
-_PAGE = text(f"""
-    select {_ENTRY} from ledger_entries
-    where user_id = :user_id and id < :before_id and currency = any(cast(:currencies as text[]))
-        and (cast(:rule as text) is null or rule = cast(:rule as text))
-    order by id desc limit :limit
-""")  # noqa: S608 - only the column list above
-CURRENCIES = ("xp", "coins", "gems")
-
-
-def ledger_page(
-    user_id: int,
-    before_id: int | None = None,
-    currency: str | None = None,
-    limit: int = 50,
-    *,
-    rule: str | None = None,
-    currencies: Iterable[str] = CURRENCIES,
-) -> LedgerPage:
-    """The learner's entries below `before_id` (None: from the newest), newest first, by currency and rule if asked.
-
-    `currencies` are those that may be shown at all.
-    """
-    size = max(1, min(limit, PAGE_MAX))
-    values: dict[str, Any] = {
-        "user_id": user_id,
-        "before_id": 2**63 - 1 if before_id is None else before_id,
-        "currencies": [each for each in currencies if currency in (None, each)],
-        "rule": rule,
-        "limit": size + 1,
-    }
-    lines = [_line(row) for row in session.connection().execute(_PAGE, values)]
-    return LedgerPage(tuple(lines[:size]), lines[size - 1].id if len(lines) > size else None)
-
-
-def _line(row: Row[*tuple[Any, ...]]) -> EntryLine:
-    return EntryLine(
-        row.id,
-        row.currency,
-        row.amount,
-        row.rule,
-        row.source,
-        reason(row.rule, row.source, row.details),
-        row.local_date,
-        row.created_at,
-        row.attempt_id,
-        row.details.get("lesson_id"),
-    )
-
-
 _FINISHED = text("""
     select attempt.local_date, player.streak, player.streak_date,
            (select missed_date from streak_repairs as repair
@@ -360,7 +316,7 @@ _FINISHED = text("""
     where attempt.id = :attempt_id and attempt.user_id = :user_id and attempt.completed_at is not null
 """)
 _EARNED = text(f"""
-    select {_ENTRY} from ledger_entries
+    select {ENTRY} from ledger_entries
     where user_id = :user_id and attempt_id = :attempt_id order by id
 """)  # noqa: S608 - only the column list above
 
@@ -375,7 +331,7 @@ def rewards_of(user_id: int, attempt_id: int) -> Rewards:
     if finished is None:
         raise NotFound("There is no such finished attempt.")
     rows = session.connection().execute(_EARNED, which).all()
-    entries = tuple(_line(row) for row in rows)
+    entries = tuple(line(row) for row in rows)
     totals = {
         currency: sum(line.amount for line in entries if line.currency == currency)
         for currency in ("xp", "coins", "gems")

@@ -109,6 +109,13 @@ GOALS_OF_DAY = text("""
 """A learner's day: the goals that are set (null: none yet), the facts to set them by, and how far the day has come.
 Lessons count as unfinished or weak by how the day began, so that the goals are the same all day."""
 
+PAST_GOALS = text("""
+    select local_date,
+           jsonb_agg(jsonb_build_array(slot, kind, target, coins, reached_at is not null) order by slot) as goals
+    from daily_goals where user_id = :user_id and local_date < :before
+    group by local_date order by local_date desc limit :days
+""")
+
 SET_GOALS = text("""
     insert into daily_goals (user_id, local_date, slot, kind, target, coins)
     select :user_id, :local_date, goal.*

@@ -70,6 +70,20 @@ def facts_of(user_id: int, until: date = date.max) -> Facts:
     return facts_in(row)
 
 
+def kept_days(user_id: int, today: date, since: date, until: date) -> dict[date, str]:
+    """How missed days from `since` to `until` were kept: frozen, mended or bridged. Days without a lesson, before today.
+
+    Days before the first lesson are nobody's to miss. One statement.
+    """
+    known = facts_of(user_id)
+    studied = set(known.facts.active)
+    kept = known.kept(known.course(today))
+    begun = min(studied, default=today)
+    days = (since + n * ONE_DAY for n in range((until - since).days + 1))
+    missed = (day for day in days if begun < day < today and day not in studied)
+    return {day: how for day in missed if (how := kept(day))}
+
+
 def broke_lately(run: int, days_learned: int) -> bool:
     """Whether a break may be young enough to be mended: there were days before this run, and few in it."""
     return run <= _RECENT and days_learned > run

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select, true
 
 from codyverse.core.database import session
 from codyverse.courses.models import Course, Lesson, Module
@@ -25,6 +25,7 @@ from codyverse.progress.statements import OPEN_ATTEMPT
 __all__ = [
     "Completion",
     "Continue",
+    "CourseWork",
     "Day",
     "LessonState",
     "PlayerView",
@@ -35,6 +36,7 @@ __all__ = [
     "completion",
     "continue_with",
     "course_progress",
+    "course_work",
     "lesson_states",
     "open_attempt_id",
     "player",
@@ -75,6 +77,19 @@ class Day:
     correct: int
     seconds: int
     xp: int
+
+
+@dataclass(frozen=True, slots=True)
+class CourseWork:
+    """What a learner did in one course: finished lessons (repeats included), their study time, right at once of asked."""
+
+    course_id: int
+    slug: str
+    title: str
+    lessons: int
+    seconds: int
+    right: int
+    asked: int
 
 
 def open_attempt_id(user_id: int, lesson_id: int) -> int | None:
@@ -207,3 +222,42 @@ def activity(user_id: int, since: date, until: date) -> tuple[Day, ...]:
     """The learner's study days from `since` to `until`, both included, oldest first; days without study are left out."""
     values = {"user_id": user_id, "since": since, "until": until}
     return tuple(Day(*row) for row in session.connection().execute(_ACTIVITY, values))
+
+
+_ASKED = (
+    select(
+        func.count().label("asked"),
+        func.count().filter(AttemptStep.first_correct.is_(True)).label("right"),
+    )
+    .where(AttemptStep.attempt_id == Attempt.id, AttemptStep.asks)
+    .lateral("asked")
+)
+_COURSE_WORK = (
+    select(
+        Course.id,
+        Course.key,
+        Course.title,
+        func.count(),
+        func.sum(Attempt.seconds),
+        func.sum(_ASKED.c.right),
+        func.sum(_ASKED.c.asked),
+    )
+    .select_from(Attempt)
+    .join(Lesson, Lesson.id == Attempt.lesson_id)
+    .join(Course, Course.id == Lesson.course_id)
+    .join(_ASKED, true())
+    .where(
+        Attempt.user_id == bindparam("user_id"),
+        Attempt.completed_at.is_not(None),
+        Attempt.local_date.between(bindparam("since"), bindparam("until")),
+    )
+    .group_by(Course.id)
+    .order_by(Course.position, Course.id)
+)
+
+
+def course_work(user_id: int, since: date, until: date) -> tuple[CourseWork, ...]:
+    """What the learner finished from `since` to `until`, both included, by course; courses without any are left out."""
+    values = {"user_id": user_id, "since": since, "until": until}
+    rows = session.connection().execute(_COURSE_WORK, values)
+    return tuple(CourseWork(*row[:4], *(int(number) for number in row[4:])) for row in rows)

@@ -1,0 +1,112 @@
+"""Reads of the ledger: its pages, one entry, the rules there are to filter by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from codyverse.core.database import session
+from codyverse.core.errors import NotFound
+from codyverse.gamification.explain import RULES, Rule, reason, rule_of
+
+_PAGE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """An entry of the ledger with its reason in a plain sentence."""
+
+    id: int
+    currency: str
+    amount: int
+    rule: str
+    source: str
+    reason: str
+    local_date: date
+    created_at: datetime
+    attempt_id: int | None
+    lesson_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """Some entries, newest first. `next_before_id` asks for the page after it; None at the end."""
+
+    entries: tuple[EntryLine, ...]
+    next_before_id: int | None
+
+
+ENTRY = "id, currency, amount, rule, source, details, local_date, created_at, attempt_id"
+_PAGE = text(f"""
+    select {ENTRY} from ledger_entries
+    where user_id = :user_id and id < :before_id and currency = any(cast(:currencies as text[]))
+        and (cast(:rule as text) is null or rule = cast(:rule as text))
+    order by id desc limit :limit
+""")  # noqa: S608 - only the column list above
+CURRENCIES = ("xp", "coins", "gems")
+
+
+def ledger_page(
+    user_id: int,
+    before_id: int | None = None,
+    currency: str | None = None,
+    limit: int = 50,
+    *,
+    rule: str | None = None,
+    currencies: Iterable[str] = CURRENCIES,
+) -> LedgerPage:
+    """The learner's entries below `before_id` (None: from the newest), newest first, by currency and rule if asked.
+
+    `currencies` are those that may be shown at all.
+    """
+    size = max(1, min(limit, _PAGE_MAX))
+    values: dict[str, Any] = {
+        "user_id": user_id,
+        "before_id": 2**63 - 1 if before_id is None else before_id,
+        "currencies": [each for each in currencies if currency in (None, each)],
+        "rule": rule,
+        "limit": size + 1,
+    }
+    lines = [line(row) for row in session.connection().execute(_PAGE, values)]
+    return LedgerPage(tuple(lines[:size]), lines[size - 1].id if len(lines) > size else None)
+
+
+_ONE = text(f"select {ENTRY} from ledger_entries where user_id = :user_id and id = :entry_id")  # noqa: S608 - as above
+_RULES = text("""
+    select wanted.rule from unnest(cast(:rules as text[])) with ordinality as wanted (rule, place)
+    where exists (
+        select from ledger_entries as entry
+        where entry.user_id = :user_id and entry.currency = any(cast(:currencies as text[])) and entry.rule = wanted.rule
+    ) order by wanted.place
+""")
+
+
+def ledger_entry(user_id: int, entry_id: int) -> EntryLine:
+    """One entry of the learner's own. Raises NotFound."""
+    row = session.connection().execute(_ONE, {"user_id": user_id, "entry_id": entry_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no such entry.")
+    return line(row)
+
+
+def ledger_rules(user_id: int, currencies: Iterable[str] = CURRENCIES) -> tuple[Rule, ...]:
+    """The rules by which the learner has entries of these currencies, to filter by."""
+    values = {"user_id": user_id, "currencies": list(currencies), "rules": [rule.key for rule in RULES]}
+    return tuple(rule_of(key) for key in session.connection().execute(_RULES, values).scalars())
+
+
+def line(row: Row[*tuple[Any, ...]]) -> EntryLine:
+    return EntryLine(
+        row.id,
+        row.currency,
+        row.amount,
+        row.rule,
+        row.source,
+        reason(row.rule, row.source, row.details),
+        row.local_date,
+        row.created_at,
+        row.attempt_id,
+        row.details.get("lesson_id"),
+    )
