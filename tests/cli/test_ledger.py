@@ -12,6 +12,8 @@ from codyverse.gamification.models import Player
 from tests.domains.study import Plan, do_lesson, make_course
 from tests.factories import make_user
 
+pytestmark = pytest.mark.usefixtures("no_badges")
+
 
 @pytest.fixture
 def learner(app: Flask) -> int:

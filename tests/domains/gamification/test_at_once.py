@@ -33,6 +33,8 @@ from tests.domains.study import (
 from tests.domains.together import together
 from tests.factories import make_user
 
+pytestmark = pytest.mark.usefixtures("no_badges")
+
 
 def entries(user_id: int) -> list[str]:
     rows = session.scalars(select(LedgerEntry.rule).where(LedgerEntry.user_id == user_id))

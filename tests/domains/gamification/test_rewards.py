@@ -29,6 +29,7 @@ from tests.domains.study import (
 )
 from tests.factories import make_user
 
+pytestmark = pytest.mark.usefixtures("no_badges")
 NOON = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TODAY = NOON.date()
 
