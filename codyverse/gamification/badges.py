@@ -1,9 +1,8 @@
 """Earning badges: which are due by the facts, granting them once, and granting them after the fact."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Protocol
 
 from sqlalchemy import text
 
@@ -11,12 +10,12 @@ from codyverse.accounts.game_days import game_date_for
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.events import publish
-from codyverse.gamification.badge_catalogue import Badge, badges
-from codyverse.gamification.badge_facts import Counted, read_counts
-from codyverse.gamification.events import BadgeEarned
+from codyverse.gamification.badge_catalogue import Badge, Count, badges
+from codyverse.gamification.badge_facts import fact_of, read_counts
+from codyverse.gamification.events import BadgeEarned, GoalReached
 from codyverse.gamification.settlement import Entry, PlayerState, Settlement
 from codyverse.gamification.statements import PLAYER
-from codyverse.progress.events import DayTotals, LessonCompleted
+from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
 
 _NOTHING = DayTotals(**dict.fromkeys((each.name for each in fields(DayTotals)), 0))
 _GRANT = text("""
@@ -26,13 +25,6 @@ _GRANT = text("""
     returning badge
 """)
 _LEARNERS = text("select user_id from players where user_id > :after order by user_id limit :size")
-
-
-class _Player(Protocol):
-    @property
-    def level(self) -> int: ...
-    @property
-    def best_streak(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,46 +47,75 @@ class Granted:
     name: str
 
 
-def so_far(badge: Badge, counted: Counted, player: _Player) -> int:
-    """How far a learner has come towards a badge; it is earned at `badge.at_least`."""
+def so_far(badge: Badge, player: PlayerState, counted: Mapping[Count, int]) -> int:
+    """How far a learner has come towards a badge; it is earned at `badge.at_least`. What was not counted is 0."""
     match badge.count.fact:
         case "best_streak":
             return player.best_streak
+        case "days":
+            return player.days_learned
         case "level":
             return player.level
         case "badges":
-            return len(counted.earned)
+            return len(player.badges)
         case _:
-            return counted.counts[badge.count]
+            return counted.get(badge.count, 0)
 
 
-def due(counted: Counted, player: _Player) -> tuple[Badge, ...]:
-    """The badges that the facts have earned and that are not granted yet, in the catalogue's order."""
-    return tuple(
-        badge
-        for badge in badges()
-        if badge.key not in counted.earned and so_far(badge, counted, player) >= badge.at_least
-    )
+def still_open(player: PlayerState) -> tuple[Badge, ...]:
+    """The badges that are not earned yet, in the catalogue's order."""
+    return tuple(badge for badge in badges() if badge.key not in player.badges)
+
+
+def _due(player: PlayerState, counted: Mapping[Count, int]) -> tuple[Badge, ...]:
+    return tuple(badge for badge in still_open(player) if so_far(badge, player, counted) >= badge.at_least)
+
+
+def countable(some: Iterable[Badge]) -> tuple[Count, ...]:
+    """What has to be counted in tables for these badges."""
+    return tuple(badge.count for badge in some if fact_of(badge.count).source)
 
 
 def grant_due(settlement: Settlement) -> None:
     """An effect: grant what is due by now and pay it, XP and coins. Source of both: the badge.
 
-    The facts are counted once for a settlement; what a grant itself brings (one more badge, XP, a level) is reckoned
-    with in the next round. An answer that reached no goal is not looked at: lessons and goals are what counts.
+    Counted is only what this fact can have changed, for badges that are not earned yet, and once for a settlement.
+    What a grant itself brings (one more badge, XP, a level) is reckoned with in the next round.
     """
     fact = settlement.fact
-    if settlement.moves == 0 and not isinstance(fact, LessonCompleted | BadgeReview):
+    if isinstance(fact, StepAnswered | StudyTimeGrew) and not settlement.heard(GoalReached):
         return
+    player = settlement.player
     if settlement.counted is None:
-        day = fact.local_date if fact.attempt_id is not None else None
-        settlement.counted = read_counts(fact.user_id, fact.attempt_id, day)
-    found = due(settlement.counted, settlement.player)
-    if found:
-        _grant(settlement, settlement.counted, found)
+        touched = [badge for badge in still_open(player) if _touches(settlement, badge)]
+        day = None if fact.attempt_id is None else fact.local_date
+        settlement.counted = read_counts(fact.user_id, countable(touched), fact.attempt_id, day)
+    if found := _due(player, settlement.counted):
+        _grant(settlement, found)
 
 
-def _grant(settlement: Settlement, counted: Counted, found: tuple[Badge, ...]) -> None:
+_BY_A_DAYS_FIRST_LESSON = frozenset({"weekends", "gaps", "quests", "league_weeks"})
+"""Weeks of leagues are closed at night by a job; what they brought is looked at when somebody is back at work."""
+
+
+def _touches(settlement: Settlement, badge: Badge) -> bool:
+    """Whether what happened can have brought this badge nearer."""
+    fact, source = settlement.fact, fact_of(badge.count).source
+    if source == "goals":
+        return isinstance(fact, BadgeReview) or settlement.heard(GoalReached)
+    if isinstance(fact, StepAnswered | StudyTimeGrew):
+        return source == "days"
+    if isinstance(fact, LessonCompleted):
+        if source in _BY_A_DAYS_FIRST_LESSON:
+            return fact.day.lessons == 1
+        if source == "courses":
+            return fact.first_time
+        if source == "new_in_a_day":
+            return fact.first_time and fact.day.distinct_lessons >= badge.at_least
+    return True
+
+
+def _grant(settlement: Settlement, found: tuple[Badge, ...]) -> None:
     fact = settlement.fact
     values = {
         "user_id": fact.user_id,
@@ -114,7 +135,6 @@ def _grant(settlement: Settlement, counted: Counted, found: tuple[Badge, ...]) -
             )
             told = (fact.user_id, badge.key, badge.name, badge.rarity, badge.xp, badge.coins)
             settlement.announce(BadgeEarned(*told, fact.at, fact.local_date))
-    settlement.counted = Counted(counted.earned | {badge.key for badge in found}, counted.counts)
     settlement.pay()
 
 
@@ -131,14 +151,21 @@ def sync_badges(user_id: int) -> tuple[Granted, ...]:
 
     Locks the learner only if there is something to grant. A second call grants nothing.
     """
-    before = read_counts(user_id)
-    row = session.connection().execute(PLAYER, {"user_id": user_id}).one_or_none()
-    if row is None or not due(before, PlayerState(*row)):
+    before = player_state(user_id)
+    if not _due(before, read_counts(user_id, countable(still_open(before)))):
         return ()
     at = now()
     publish(BadgeReview(user_id, at, game_date_for(user_id, at)))
-    granted = read_counts(user_id).earned - before.earned
-    return tuple(Granted(user_id, badge.key, badge.name) for badge in badges() if badge.key in granted)
+    after = player_state(user_id)
+    return tuple(
+        Granted(user_id, badge.key, badge.name) for badge in still_open(before) if badge.key in after.badges
+    )
+
+
+def player_state(user_id: int) -> PlayerState:
+    """A player's row as it is now; that of a beginner if there is none."""
+    row = session.connection().execute(PLAYER, {"user_id": user_id}).one_or_none()
+    return PlayerState() if row is None else PlayerState(*row)
 
 
 def would_grant(user_id: int) -> tuple[Granted, ...]:

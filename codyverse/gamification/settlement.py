@@ -1,13 +1,13 @@
 """Paying: what one fact brings is gathered, written into the ledger, and added to the player, once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
 from codyverse.core.database import session
 from codyverse.core.events import publish
-from codyverse.gamification.badge_facts import Counted
+from codyverse.gamification.badge_catalogue import Count
 from codyverse.gamification.events import RewardPaid
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.rules import GameNumbers
@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PlayerState:
-    """A player's row."""
+    """A player's row, and the badges that they have earned."""
 
     xp: int = 0
     coins: int = 0
@@ -66,6 +66,7 @@ class PlayerState:
     freezes: int = 0
     freeze_days: int = 0
     kept_date: date | None = None
+    badges: Sequence[str] = ()
 
     @property
     def kept_streak(self) -> Streak:
@@ -112,7 +113,7 @@ class Settlement:
         self.numbers: GameNumbers = numbers()
         self.earned_xp = False
         self.moves = 0
-        self.counted: Counted | None = None
+        self.counted: dict[Count, int] | None = None
         self._entries: list[Entry] = []
         self._news: list[tuple[tuple[str, str, str] | None, object]] = []
         self._changes: dict[str, Any] = {}
@@ -140,6 +141,10 @@ class Settlement:
     def announce(self, news: object, because_of: Entry | None = None) -> None:
         """Publish an event at the end; with an entry, only if that entry was written."""
         self._news.append((because_of.key if because_of else None, news))
+
+    def heard(self, kind: type) -> bool:
+        """Whether an event of this type is to be published."""
+        return any(isinstance(news, kind) for _, news in self._news)
 
     def pay(self) -> None:
         """Write what was gathered, in one statement; nothing gathered, nothing done."""

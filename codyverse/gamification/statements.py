@@ -42,13 +42,15 @@ PAY = text("""
         freeze_days = coalesce(:freeze_days, player.freeze_days),
         kept_date = coalesce(cast(:kept_date as date), player.kept_date)
     returning xp, coins, gems, level, streak, best_streak, streak_date, days_learned, freezes, freeze_days, kept_date,
+        (select coalesce(array_agg(badge), '{}') from earned_badges where user_id = :user_id) as badges,
         (select coalesce(jsonb_agg(jsonb_build_array(currency, rule, source)), '[]') from won) as won
 """).bindparams(bindparam("entries", type_=JSONB))
 """Write the entries that are not there yet, and with them, in one statement, the sums of the player and the day's
 lesson XP. Only what was inserted counts. Returns the player as it is then, and which entries were inserted."""
 
 PLAYER = text("""
-    select xp, coins, gems, level, streak, best_streak, streak_date, days_learned, freezes, freeze_days, kept_date
+    select xp, coins, gems, level, streak, best_streak, streak_date, days_learned, freezes, freeze_days, kept_date,
+        (select coalesce(array_agg(badge), '{}') from earned_badges where user_id = :user_id) as badges
     from players where user_id = :user_id
 """)
 
