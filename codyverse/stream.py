@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import logging
 import random
+import signal
+import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -98,19 +100,37 @@ class Streams:
         """Start listening; again is harmless."""
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_up())]
+            self._end_with_signals()
+
+    def _end_with_signals(self) -> None:
+        """Close the streams as soon as the process is asked to stop: the server waits for all that is open.
+
+        The server has handlers of its own in the event loop. These are woken through the signal's wakeup descriptor,
+        beside the handler that is set here, so they run all the same.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+
+        def stop(*_: object) -> None:
+            loop.call_soon_threadsafe(self.close_all)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+
+    def close_all(self) -> None:
+        """End all streams and take no more."""
+        self.over = True
+        for line in [line for lines in self._lines.values() for line in lines]:
+            line.close()
 
     async def end(self) -> None:
         """Close all streams and stop listening."""
-        self.over = True
-        for line in self._all():
-            line.close()
+        self.close_all()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _all(self) -> list[Line]:
-        return [line for lines in self._lines.values() for line in lines]
 
     # --- one stream ---
 
@@ -338,11 +358,20 @@ def application(app: Flask, pages: Asgi | None = None) -> Asgi:
         elif scope["type"] == "http" and scope["path"] == PATH:
             await streams().asgi(scope, receive, send)
         elif scope["type"] == "http" and pages is not None:
-            await pages(scope, receive, send)
+            await pages(scope, _coroutine(receive), send)
         elif scope["type"] == "http":
             await _refuse(send, 404)
 
     return asgi
+
+
+def _coroutine(receive: Receive) -> Receive:
+    """The server's `receive` as the coroutine function that a2wsgi needs; granian's gives back a future."""
+
+    async def received() -> Message:
+        return await receive()
+
+    return received
 
 
 async def _lifespan(streams: Callable[[], Streams], receive: Receive, send: Send) -> None:

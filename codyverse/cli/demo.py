@@ -15,6 +15,7 @@ from codyverse.cli.faults import speaks_plainly
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import unit_of_work
 from codyverse.courses import queries as courses
+from codyverse.notifications import services as notifications
 from codyverse.progress.rehearsal import Style, play
 
 demo = AppGroup("demo", help="Demo learners, so that every page has something to show.")
@@ -112,6 +113,8 @@ def _study_for_weeks(number: int, path: list[int], weeks: int) -> int:
         at = _moment(who, begin + timedelta(days=offset), rng)
         if at >= now():
             break
+        with unit_of_work():
+            notifications.mark_all_read(user_id)  # whoever comes has read what happened the last time
         for _ in range(who.pace if rng.random() < 0.8 else who.pace + 1):
             lesson_id = _next(ahead, behind, rng)
             with unit_of_work():

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import threading
 from datetime import UTC
@@ -70,7 +69,8 @@ def worker(beside_server: bool) -> None:
         signal.signal(number, end)
     scheduler = make_scheduler(current_app._get_current_object())  # type: ignore[attr-defined]
     scheduler.start()
-    log.info("The worker %d runs %d jobs.", os.getpid(), len(registry.JOBS))
+    if not beside_server:
+        click.echo(f"The worker runs {len(registry.JOBS)} jobs. Ctrl-C stops it.")
     stop.wait()
     scheduler.shutdown()
 

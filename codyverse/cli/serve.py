@@ -25,6 +25,8 @@ from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from config import ROOT, Settings, reachable_host
 
 START_SECONDS = 60
+LOOK_SECONDS = 1
+"""So often it is looked whether server and worker still run."""
 STOP_SECONDS = 8
 """So long may requests that are under way take once the server has been asked to stop."""
 
@@ -38,7 +40,7 @@ class Stopped(BaseException):
 @with_appcontext
 @click.pass_context
 def serve(context: click.Context, demo: bool) -> None:
-    """Start the database, bring it up to date, load the courses and serve the pages until Ctrl-C.
+    """Start the database, bring it up to date, load the courses, serve the pages and run the jobs until Ctrl-C.
 
     HOST and PORT say where, WEB_WORKERS and WEB_THREADS with how many processes and threads.
     """
@@ -130,29 +132,48 @@ def _run(context: click.Context, *words: str) -> None:
 
 
 def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
-    """Runs the web server until it is stopped; its worker loads while the courses are brought up to date."""
+    """Runs the web server and the worker until they are stopped; both load while the courses are brought up to date."""
     server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
+    worker = _start_worker()
     try:
         _load_courses(context, settings, demo=demo)
         _wait_until_it_answers(settings, server)
         if server.poll() is None:
             _greet(settings)
-        code = server.wait()
+        while (code := _ended(server)) is None:
+            if worker.poll() is not None:  # as with the web server's workers: one that crashed comes back
+                worker = _start_worker()
     finally:
+        _ask_to_stop(worker)
         _stop(server)
+        _stop(worker)
     raise click.ClickException(
         f"The web server ended by itself (exit status {code}); what it said stands above."
     )
 
 
+def _start_worker() -> subprocess.Popen[bytes]:
+    """The process of the jobs; it ends when this one does."""
+    command = [sys.executable, "-P", "-m", "flask", "worker", "--beside-server"]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+
+
+def _ended(server: subprocess.Popen[bytes]) -> int | None:
+    """The exit status of the web server, None if it still runs after a moment."""
+    try:
+        return server.wait(LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def _granian(settings: Settings) -> list[str]:
-    """The command line of the web server; the same engine as in production (Procfile)."""
+    """The command line of the web server: the engine of production, with pages and streams in one process."""
     return [
         sys.executable, "-P", str(Path(processes.__file__)),
-        "--interface", "wsgi", "--no-ws", "--host", settings.host, "--port", str(settings.port),
-        "--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads),
+        "--interface", "asgi", "--factory", "--loop", "asyncio", "--no-ws",
+        "--host", settings.host, "--port", str(settings.port), "--workers", str(settings.web_workers),
         "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(STOP_SECONDS - 2),
-        "--log-level", "warning", "app:app",
+        "--log-level", "warning", "app:site",
     ]  # fmt: skip
 
 
@@ -188,10 +209,14 @@ def _greet(settings: Settings) -> None:
     click.echo("\n" + "\n".join(f"  {what:<26}{answer}" for what, answer in lines.items()) + "\n")
 
 
+def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+
+
 def _stop(server: subprocess.Popen[bytes]) -> None:
     """Asks the server and its workers to finish, and makes sure that they did."""
-    with contextlib.suppress(ProcessLookupError):
-        server.terminate()
+    _ask_to_stop(server)
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(STOP_SECONDS)
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from codyverse.accounts.rules import game_date
+from codyverse.gamification.explain import goal_text
 
 KINDS = ("badge", "level", "goal", "streak", "league", "course")
 MECHANIC_OF: Mapping[str, str] = MappingProxyType(
@@ -28,15 +29,6 @@ KEEP_MAILS = timedelta(days=30)
 CLAIM_HOLDS = timedelta(minutes=15)
 """A worker that has not finished a mail after so long was killed."""
 MOST_TRIES = 8
-GOAL_WORDS = MappingProxyType(
-    {
-        "lessons": ("Finish {n} lesson", "Finish {n} lessons"),
-        "xp": ("Earn {n} XP", "Earn {n} XP"),
-        "minutes": ("Learn for {n} minute", "Learn for {n} minutes"),
-        "first_try": ("{n} answer right at once", "{n} answers right at once"),
-        "right": ("{n} right answer", "{n} right answers"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +63,11 @@ def _level(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
 
 
 def _goal(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
-    target, coins = int(details["target"]), int(details.get("coins", 0))
-    one, many = GOAL_WORDS[details["goal"]]
-    told = (one if target == 1 else many).format(n=target)
+    coins = int(details.get("coins", 0))
     text = "" if "coins" in hidden or not coins else f"It brings {counted(coins, 'coin')}."
     if details.get("all_reached"):
         text = " ".join(["All three goals of the day are done.", *([text] if text else [])])
-    return Words(f"Goal reached: {told[0].lower() + told[1:]}", text)
+    return Words(f"Goal reached: {goal_text(details['goal'], int(details['target']))}", text)
 
 
 def _streak(details: Mapping[str, Any], _hidden: frozenset[str]) -> Words:
