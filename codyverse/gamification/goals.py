@@ -1,5 +1,6 @@
 """The daily goals in the database: set by the day's first write, marked when reached."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -63,6 +64,11 @@ def past_goals(user_id: int, before: date, days: int) -> tuple[PastDay, ...]:
     return tuple(
         PastDay(row.local_date, tuple((Goal(*stored[:4]), stored[4]) for stored in row.goals)) for row in rows
     )
+
+
+def goal_targets() -> Mapping[str, Mapping[str, int]]:
+    """What each intensity asks, by kind of goal."""
+    return numbers().goal_targets
 
 
 def ensure_goals(user_id: int, local_date: date) -> None:

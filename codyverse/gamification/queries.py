@@ -12,7 +12,7 @@ from codyverse.accounts.rules import stamped_date
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.gamification import rules, streaks
-from codyverse.gamification.goals import PastDay, goals_of_day, past_goals
+from codyverse.gamification.goals import PastDay, goal_targets, goals_of_day, past_goals
 from codyverse.gamification.ledger_reads import (
     CURRENCIES,
     ENTRY,
@@ -40,6 +40,7 @@ __all__ = [
     "Rewards",
     "StreakView",
     "board",
+    "goal_targets",
     "goals",
     "ledger_entry",
     "ledger_page",

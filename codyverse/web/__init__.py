@@ -8,6 +8,7 @@ from codyverse.web import (
     courses,
     dashboard,
     errors,
+    goals,
     leaderboard,
     ledger,
     lessons,
@@ -15,9 +16,11 @@ from codyverse.web import (
     mails,
     notifications,
     pages,
+    progress,
     render,
     requests,
     security,
+    shop,
 )
 
 
@@ -29,5 +32,18 @@ def install(app: Flask) -> None:
     access.install(app)
     errors.install(app)
     render.install(app)
-    for part in (pages, accounts, courses, dashboard, leaderboard, ledger, lessons, mails, notifications):
+    for part in (
+        pages,
+        accounts,
+        courses,
+        dashboard,
+        leaderboard,
+        ledger,
+        lessons,
+        mails,
+        notifications,
+        goals,
+        progress,
+        shop,
+    ):
         app.register_blueprint(part.bp)

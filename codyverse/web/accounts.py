@@ -116,7 +116,11 @@ def _settings_page(status: int = 200, **forms: object) -> Response:
         day_start_hour=str(who.day_start_hour),
     )
     preferences = PreferencesForm(
-        formdata=None, goal_intensity=chosen.goal_intensity, theme=chosen.theme, hidden=sorted(chosen.hidden)
+        formdata=None,
+        goal_intensity=chosen.goal_intensity,
+        theme=chosen.theme,
+        streak_mode=chosen.streak_mode,
+        hidden=sorted(chosen.hidden),
     )
     fresh = {"profile": profile, "preferences": preferences, "password": PasswordForm(formdata=None)}
     return page("pages/accounts/settings.html", status, **(fresh | forms), mechanics=queries.MECHANICS)
@@ -164,6 +168,7 @@ def change_preferences() -> Response:
                 goal_intensity=form.text("goal_intensity"),
                 hidden=frozenset(form.hidden.data or ()),
                 theme=form.text("theme"),
+                streak_mode=form.text("streak_mode") or None,
             )
     except Invalid as fault:
         form.take(fault)

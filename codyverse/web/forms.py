@@ -91,6 +91,11 @@ class PreferencesForm(Form):
         choices=_offer(("auto", "Like my device"), ("light", "Light"), ("dark", "Dark")),
         validate_choice=False,
     )
+    streak_mode = SelectField(
+        "The streak counts",
+        choices=_offer(("daily", "Days in a row"), ("weekly", "Weeks with four days of study")),
+        validate_choice=False,
+    )
     hidden = SelectMultipleField(
         "Hide", choices=_offer(*((name, name.capitalize()) for name in MECHANICS)), validate_choice=False
     )

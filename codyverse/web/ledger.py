@@ -1,27 +1,119 @@
-"""Why did I get this: every entry of the learner's ledger with its reason."""
+"""The wallet: every entry of the learner's ledger with its reason, to filter, to look into and to take along."""
 
-from flask import Blueprint, request
-from werkzeug.wrappers import Response
+import csv
+import io
+from collections.abc import Iterator
 
+from flask import Blueprint, Flask, Response, current_app, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from codyverse.core.errors import NotFound
 from codyverse.gamification import queries as game
+from codyverse.gamification.explain import RULES, rule_of
+from codyverse.gamification.queries import EntryLine
 from codyverse.web.access import access, principal
-from codyverse.web.render import page
+from codyverse.web.render import left_out, page
 from codyverse.web.security import BIGINT_MAX
 
 bp = Blueprint("ledger", __name__)
 PER_PAGE = 50
+BATCH = 200
+COLUMNS = ("date", "time", "currency", "amount", "rule", "reason", "source", "lesson", "attempt")
+
+
+def _shown() -> tuple[str, ...]:
+    """The currencies that this learner has not left out."""
+    hidden = principal().preferences.hidden
+    return tuple(each for each in game.CURRENCIES if ("xp" if each == "xp" else "coins") not in hidden)
+
+
+def _filters() -> tuple[str | None, str | None]:
+    """Currency and rule as they were asked for; None for all."""
+    currency, rule = request.args.get("currency"), request.args.get("rule")
+    known = {each.key for each in RULES}
+    return (currency if currency in _shown() else None, rule if rule in known else None)
 
 
 @bp.get("/ledger")
 @access("learner")
-def show() -> Response:
-    """The newest entries, or those before a given one; of one currency if asked."""
+def show() -> AnyResponse:
+    """The newest entries, or those before a given one; of one currency or rule if asked."""
+    currencies = _shown()
+    if not currencies:
+        return left_out("XP, coins and gems")
     before = request.args.get("before", "")
     before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else BIGINT_MAX
-    currency = request.args.get("currency")
-    chosen = currency if currency in {"xp", "coins", "gems"} else None
+    currency, rule = _filters()
+    who = principal()
     return page(
         "pages/ledger/ledger.html",
-        ledger=game.ledger_page(principal().id, before_id, chosen, PER_PAGE),
-        currency=chosen,
+        ledger=game.ledger_page(who.id, before_id, currency, PER_PAGE, rule=rule, currencies=currencies),
+        currency=currency,
+        rule=rule,
+        rules=game.ledger_rules(who.id, currencies),
+        currencies=currencies,
     )
+
+
+@bp.get("/ledger/<id:entry_id>")
+@access("learner")
+def entry(entry_id: int) -> AnyResponse:
+    """Why did I get this: one entry, its rule and its numbers."""
+    found = game.ledger_entry(principal().id, entry_id)
+    if found.currency not in _shown():
+        raise NotFound("There is no such entry.")
+    return page("pages/ledger/entry.html", entry=found, rule=rule_of(found.rule))
+
+
+@bp.get("/ledger.csv")
+@access("learner")
+def export() -> AnyResponse:
+    """All entries that the filters leave, as CSV, written while they are read."""
+    currency, rule = _filters()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return Response(
+        _rows(app, principal().id, currency, rule, _shown()),
+        mimetype="text/csv",
+        headers={
+            "Content-Disposition": 'attachment; filename="cody-verse-ledger.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _rows(
+    app: Flask, user_id: int, currency: str | None, rule: str | None, currencies: tuple[str, ...]
+) -> Iterator[str]:
+    """Line after line. Each batch has a database connection only while it is read, however slowly the browser takes it."""
+    yield _row(COLUMNS)
+    before: int | None = BIGINT_MAX
+    while before is not None:
+        with app.app_context():
+            found = game.ledger_page(user_id, before, currency, BATCH, rule=rule, currencies=currencies)
+        yield "".join(_row(_cells(each)) for each in found.entries)
+        before = found.next_before_id
+
+
+def _cells(each: EntryLine) -> tuple[object, ...]:
+    return (
+        each.local_date.isoformat(),
+        each.created_at.isoformat(),
+        each.currency,
+        each.amount,
+        each.rule,
+        _harmless(each.reason),
+        each.source,
+        each.lesson_id or "",
+        each.attempt_id or "",
+    )
+
+
+def _harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def _row(cells: tuple[object, ...]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

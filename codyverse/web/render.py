@@ -1,6 +1,6 @@
 """Pages and their pieces: one template serves both."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,15 +35,26 @@ def local_time(moment: datetime, time_zone: str) -> str:
     return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
 
 
+def spoken_date(day: date) -> str:
+    """A date in words: “9 October 2026”. A filter of the templates."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
 def install(app: Flask) -> None:
     """Give the templates their filters."""
     app.add_template_filter(local_time)
+    app.add_template_filter(spoken_date)
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """A whole page."""
     response = make_response(render_template(template, **(shared() | context)), status)
     return htmx.vary(response)
+
+
+def left_out(what: str) -> Response:
+    """The page of a mechanic that the learner has left out: only where to have it back."""
+    return page("pages/left_out/left_out.html", what=what)
 
 
 def fragment(template: str, *blocks: str, status: int = 200, **context: Any) -> Response:
