@@ -1,13 +1,14 @@
-"""The commands: flask users, content, ledger, demo, jobs, worker, serve."""
+"""The commands: flask badges, users, content, ledger, demo, jobs, worker, serve."""
 
 from flask import Flask
 
-from codyverse.cli import content, demo, jobs, ledger, serve, users
+from codyverse.cli import badges, content, demo, jobs, ledger, serve, users
 
 
 def install(app: Flask) -> None:
     """Attach all commands."""
     for command in (
+        badges.badges,
         content.content,
         demo.demo,
         jobs.jobs,

@@ -140,6 +140,22 @@ _WORN_UNBOUGHT = text("""
 """)
 
 
+_BADGE_UNPAID = text("""
+    select earned.user_id, 'badge:' || earned.badge as source from earned_badges as earned
+    where not exists (
+        select from ledger_entries as entry
+        where entry.user_id = earned.user_id and entry.rule = 'badge' and entry.source = 'badge:' || earned.badge
+    ) order by 1, 2
+""")
+_PAID_UNEARNED = text("""
+    select distinct entry.user_id, entry.source from ledger_entries as entry
+    where entry.rule = 'badge' and not exists (
+        select from earned_badges as earned
+        where earned.user_id = entry.user_id and 'badge:' || earned.badge = entry.source
+    ) order by 1, 2
+""")
+
+
 _FACTS = (
     (_COMPLETION_UNPAID, "a finished lesson", "no entry for it"),
     (_PAID_UNCOMPLETED, "an entry for a lesson", "the lesson is not finished"),
@@ -148,6 +164,8 @@ _FACTS = (
     (_PURCHASE_UNPAID, "something bought", "no entry for its price"),
     (_PAID_UNBOUGHT, "an entry for something bought", "it was not bought"),
     (_REPAIRED_UNSTUDIED, "a repaired day", "a missed day, and a second lesson for it"),
+    (_BADGE_UNPAID, "an earned badge", "no entry for it"),
+    (_PAID_UNEARNED, "an entry for a badge", "the badge is not earned"),
     (_WORN_UNBOUGHT, "something worn", "it was not bought"),
 )
 

@@ -5,6 +5,7 @@ from flask import Flask
 from codyverse.web import (
     access,
     accounts,
+    badges,
     courses,
     dashboard,
     errors,
@@ -16,6 +17,7 @@ from codyverse.web import (
     mails,
     notifications,
     pages,
+    profiles,
     progress,
     render,
     requests,
@@ -35,6 +37,8 @@ def install(app: Flask) -> None:
     for part in (
         pages,
         accounts,
+        badges,
+        profiles,
         courses,
         dashboard,
         leaderboard,

@@ -3,9 +3,18 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, Field, PasswordField, SelectField, SelectMultipleField, StringField
+from wtforms import (
+    BooleanField,
+    EmailField,
+    Field,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than its stubs
 
+from codyverse.accounts.profiles import SHOWABLE
 from codyverse.accounts.queries import MECHANICS
 from codyverse.accounts.services import time_zones
 from codyverse.core.errors import Invalid
@@ -136,3 +145,13 @@ class PasswordForm(Form):
 
     current_password = PasswordField("Current password")
     new_password = PasswordField("New password")
+
+
+class PublicPageForm(Form):
+    """The page that somebody may show to everybody."""
+
+    handle = StringField("Address")
+    public = BooleanField("Everybody may see my page")
+    shown = SelectMultipleField(
+        "Shown", choices=_offer(*((name, name.capitalize()) for name in SHOWABLE)), validate_choice=False
+    )

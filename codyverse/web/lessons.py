@@ -9,7 +9,10 @@ from werkzeug.wrappers import Response
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.courses import queries as courses
+from codyverse.gamification import badge_queries
 from codyverse.gamification import queries as game
+from codyverse.gamification.badge_queries import BadgeView
+from codyverse.gamification.queries import Rewards
 from codyverse.progress import queries, services
 from codyverse.progress.queries import PlayerView
 from codyverse.web import answers, htmx
@@ -191,13 +194,25 @@ def summary(lesson_id: int, attempt_id: int) -> Response:
     completion = queries.completion(who.id, attempt_id)
     if completion.lesson_id != lesson_id:
         raise NotFound("There is no such attempt.")
+    rewards = game.rewards_of(who.id, attempt_id)
+    badges = () if "badges" in who.preferences.hidden else badge_queries.badges_in(rewards.entries)
     context: dict[str, Any] = {
         "lesson": courses.lesson(lesson_id),
         "completion": completion,
-        "rewards": game.rewards_of(who.id, attempt_id),
+        "rewards": rewards,
+        "badges": badges,
+        "announcement": _celebrated(rewards, badges, who.preferences.hidden),
     }
     if htmx.wants_fragment():
         response = fragment("pages/lessons/summary.html", "summary", "updates", **context)
         response.headers["HX-Push-Url"] = url_for(".summary", lesson_id=lesson_id, attempt_id=attempt_id)
         return response
     return page("pages/lessons/summary.html", **context)
+
+
+def _celebrated(rewards: Rewards, badges: tuple[BadgeView, ...], hidden: frozenset[str]) -> str:
+    """Badges and the new level in words, for those who hear the page; '' if there is nothing to celebrate."""
+    words = [f"Badge earned: {badge.name}." for badge in badges]
+    if rewards.level_up and "xp" not in hidden:
+        words.append(f"New level {rewards.level_up.number}: {rewards.level_up.name}.")
+    return " ".join(words)

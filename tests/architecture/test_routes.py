@@ -18,6 +18,7 @@ OPEN_TO_STRANGERS = {
     "accounts.sign_in",
     "courses.catalogue",
     "courses.show",
+    "profiles.show",
 }
 
 
