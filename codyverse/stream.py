@@ -12,7 +12,6 @@ import contextlib
 import logging
 import random
 import signal
-import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +77,10 @@ class Line:
 
 
 class Streams:
-    """All open streams of this process. `asgi` answers the stream's path; `begin` and `end` frame its life."""
+    """All open streams of this process. `asgi` answers the stream's path; `begin` and `end` frame its life.
+
+    `hears` is set while PostgreSQL is listened to.
+    """
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -93,6 +95,7 @@ class Streams:
         self._tasks: list[asyncio.Task[None]] = []
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="streams")
         self.over = False
+        self.hears = asyncio.Event()
 
     # --- life ---
 
@@ -100,16 +103,13 @@ class Streams:
         """Start listening; again is harmless."""
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_up())]
-            self._end_with_signals()
 
-    def _end_with_signals(self) -> None:
+    def end_with_signals(self) -> None:
         """Close the streams as soon as the process is asked to stop: the server waits for all that is open.
 
         The server has handlers of its own in the event loop. These are woken through the signal's wakeup descriptor,
         beside the handler that is set here, so they run all the same.
         """
-        if threading.current_thread() is not threading.main_thread():
-            return
         loop = asyncio.get_running_loop()
 
         def stop(*_: object) -> None:
@@ -150,11 +150,11 @@ class Streams:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             gone = asyncio.create_task(_until_gone(receive))
-            talk = asyncio.create_task(self._talk(line, send))
-            await asyncio.wait({gone, talk}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (gone, talk):
-                task.cancel()
-            await asyncio.gather(gone, talk, return_exceptions=True)
+            gone.add_done_callback(lambda _task: line.close())
+            await self._talk(line, send)
+            if not gone.done():
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                gone.cancel()
         finally:
             self._close(line)
 
@@ -192,7 +192,6 @@ class Streams:
             if line.current and line.current != line.known:
                 line.known = line.current
                 await _say(send, f"id: {line.known}\nevent: news\ndata: {line.known}\n\n")
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     # --- who ---
 
@@ -274,11 +273,13 @@ class Streams:
                 connection = await loop.run_in_executor(self._threads, self._connect)
                 for user_id in list(self._lines):
                     self._ask(user_id)
+                self.hears.set()
                 await self._hear(connection)
             except Exception as fault:  # noqa: BLE001 - whatever broke the line, it is made anew
                 log.warning("streams: listening again after: %s", str(fault).strip())
                 await asyncio.sleep(1 + random.random())  # noqa: S311 - processes need not come back together
             finally:
+                self.hears.clear()
                 if connection is not None:
                     connection.close()
 
@@ -378,7 +379,7 @@ async def _lifespan(streams: Callable[[], Streams], receive: Receive, send: Send
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            streams()
+            streams().end_with_signals()
             await send({"type": "lifespan.startup.complete"})
         else:
             await streams().end()

@@ -21,7 +21,10 @@ SAID = {
     "badge": ("Badge earned: First Steps", "It brings 50 XP and 10 coins."),
     "level": ("Level 3: Student", "It brings 3 gems."),
     "goal": ("Goal reached: 1 lesson", "All three goals of the day are done. It brings 10 coins."),
-    "streak": ("5 days in a row so far", "One lesson today, however short, and it goes on. A break is fine too."),
+    "streak": (
+        "5 days in a row so far",
+        "One lesson today, however short, and it goes on. A break is fine too.",
+    ),
     "league": (
         "Your league's week is over: place 2 of 14",
         "Together you finished the quest, which brings you 20 coins.",
@@ -80,8 +83,9 @@ REMINDERS = [
 ]
 
 
-@pytest.mark.parametrize(("at", "zone", "start", "streak", "last", "day"), REMINDERS)
-def test_reminders(at: str, zone: str, start: int, streak: int, last: str, day: str | None) -> None:
+@pytest.mark.parametrize("case", REMINDERS, ids=str)
+def test_reminders(case: tuple[str, str, int, int, str, str | None]) -> None:
+    at, zone, start, streak, last, day = case
     found = reminder_date(moment(at), zone, start, streak, date.fromisoformat(last))
     assert found == (date.fromisoformat(day) if day else None)
 
