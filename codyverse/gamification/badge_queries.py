@@ -45,7 +45,10 @@ class BadgeGroup:
 
 @dataclass(frozen=True, slots=True)
 class BadgeBoard:
-    """Every badge there is, by category; how many of them are earned; and those that are nearest, at most three."""
+    """Every badge there is, by category; how many of them are earned; and those that are nearest, at most three.
+
+    Levels lie further apart the higher they are, so they are never called near.
+    """
 
     groups: tuple[BadgeGroup, ...]
     earned: int
@@ -64,7 +67,8 @@ def badge_board(user_id: int) -> BadgeBoard:
     dates = dict(_earned(user_id))
     views = [_view(badge, so_far(badge, player, counted), dates.get(badge.key)) for badge in badges()]
     groups = (BadgeGroup(name, tuple(view for view in views if view.category == name)) for name in CATEGORIES)
-    begun = [view for view in views if view.earned_on is None and 0 < view.so_far < view.at_least]
+    steps = {badge.key for badge in badges() if badge.count.fact == "level"}
+    begun = [view for view in views if 0 < view.so_far < view.at_least and view.key not in steps]
     begun.sort(key=lambda view: view.so_far / view.at_least, reverse=True)
     return BadgeBoard(
         tuple(group for group in groups if group.badges),

@@ -151,11 +151,13 @@ def sync_badges(user_id: int) -> tuple[Granted, ...]:
 
     Locks the learner only if there is something to grant. A second call grants nothing.
     """
-    before = player_state(user_id)
-    if not _due(before, read_counts(user_id, countable(still_open(before)))):
+    first_look = player_state(user_id)
+    if not _due(first_look, read_counts(user_id, countable(still_open(first_look)))):
         return ()
     at = now()
-    publish(BadgeReview(user_id, at, game_date_for(user_id, at)))
+    today = game_date_for(user_id, at)
+    before = player_state(user_id)
+    publish(BadgeReview(user_id, at, today))
     after = player_state(user_id)
     return tuple(
         Granted(user_id, badge.key, badge.name) for badge in still_open(before) if badge.key in after.badges
