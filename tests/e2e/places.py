@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from codyverse.accounts import profiles
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import db, unit_of_work
 from codyverse.progress import rehearsal, services
@@ -48,6 +49,8 @@ def prepare(site: Site) -> Places:
                 rehearsal.play(user_id, lesson_id, begun + timedelta(days=3 * index), until=now(), style=style, dice=dice)
         attempt = db.session.execute(text("select max(id) from attempts where completed_at is not null")).scalar_one()
         last = db.session.execute(text("select lesson_id from attempts where id = :a"), {"a": attempt}).scalar_one()
+        with unit_of_work():
+            profiles.change_profile_page(user_id, handle="pia", public=True, shown=frozenset(profiles.SHOWABLE))
         own = {
             "dashboard": "/dashboard",
             "courses, signed in": "/courses",
@@ -56,6 +59,9 @@ def prepare(site: Site) -> Places:
             "intro, done before": f"/lessons/{lessons[0]}",
             "summary": f"/lessons/{last}/attempts/{attempt}",
             "ledger": "/ledger",
+            "badges": "/badges",
+            "public page, form": "/settings/public",
+            "public page, own": "/u/pia",
             "settings": "/settings",
         }
         own |= dict(_steps_of_each_kind(user_id, [tuple(row) for row in steps], set(lessons[6:20])))
@@ -67,6 +73,7 @@ def prepare(site: Site) -> Places:
         "courses": "/courses",
         "course": "/courses/python-from-zero",
         "gallery": "/gallery",
+        "public page": "/u/pia",
         "not found": "/no/such/place",
     }
     return Places(email, beginner, strangers, own)
