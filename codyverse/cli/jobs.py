@@ -16,7 +16,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from codyverse import jobs as registry
 from codyverse.cli.faults import speaks_plainly
-from codyverse.core import processes
+from codyverse.core import clock, processes
 from codyverse.core.errors import DomainError
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def worker(beside_server: bool) -> None:
 
 
 def make_scheduler(app: Flask) -> BackgroundScheduler:
-    """All jobs at their times. One that is late runs once, not as often as it was missed."""
+    """All jobs at their times, and once at the start. One that is late runs once, not as often as it was missed."""
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     scheduler = BackgroundScheduler(
         executors={"default": ThreadPoolExecutor(AT_ONCE)},
@@ -85,7 +85,7 @@ def make_scheduler(app: Flask) -> BackgroundScheduler:
     )
     for each in registry.JOBS:
         trigger = CronTrigger.from_crontab(each.schedule, timezone=UTC)
-        scheduler.add_job(_run_in_context, trigger, args=(app, each.name), id=each.name, name=each.name)
+        scheduler.add_job(_run_in_context, trigger, (app, each.name), id=each.name, next_run_time=clock.now())
     return scheduler
 
 

@@ -110,10 +110,12 @@ def test_a_digest_as_it_arrives(posted: tuple[Flask, PostOffice]) -> None:
     plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert plain is not None
     assert html is not None
-    assert (
-        "Hello Ada,\n\nthis happened since your last visit:\n\n* Level 2: Beginner\n" in plain.get_content()
+    said = plain.get_content().replace("\r\n", "\n")
+    begin = (
+        "Hello Ada,\n\nthis happened since your last visit:\n\n* Level 2: Beginner\n  It brings 2 gems.\n\n"
     )
-    assert "https://learn.example.org/notifications\n" in plain.get_content()
+    assert said.startswith(begin)
+    assert "https://learn.example.org/notifications\n" in said
     assert f'<a href="{address}">' in html.get_content()
     assert "<strong>Level 2: Beginner</strong>" in html.get_content()
 
@@ -211,7 +213,7 @@ def test_a_job_runs_once_at_a_time(committed_app: Flask) -> None:
 def test_the_worker_runs_jobs_and_stops_when_asked(
     committed_app: Flask, office: tuple[PostOffice, int]
 ) -> None:
-    """The real process: it sends a mail within two minutes at most, then ends on SIGTERM."""
+    """The real process: it sends a mail, then ends on SIGTERM."""
     settings = committed_app.extensions["settings"]
     reader()
     write_digests()
