@@ -10,7 +10,7 @@ from codyverse.accounts.rules import Reckoning, ShortDays, stamped_date
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 
-_USER = select(User.time_zone, User.day_start_hour, User.last_game_date).where(
+_USER = select(User.time_zone, User.day_start_hour, User.last_game_date, User.owed_until).where(
     User.id == bindparam("user_id")
 )
 _USER_LOCKED = _USER.with_for_update(key_share=True)
@@ -31,14 +31,19 @@ def game_date_for(user_id: int, at: datetime) -> date:
     user = session.connection().execute(_USER_LOCKED, {"user_id": user_id}).one_or_none()
     if user is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
-    return raise_game_date(user_id, at, user.time_zone, user.day_start_hour, user.last_game_date)
+    return raise_game_date(user_id, at, *user)
 
 
 def raise_game_date(
-    user_id: int, at: datetime, time_zone: str, day_start_hour: int, last: date | None
+    user_id: int,
+    at: datetime,
+    time_zone: str,
+    day_start_hour: int,
+    last: date | None,
+    owed_until: datetime | None,
 ) -> date:
     """The same for a caller who has read and locked the user's row with a statement of its own."""
-    today = stamped_date(at, time_zone, day_start_hour, last)
+    today = stamped_date(at, time_zone, day_start_hour, last, owed_until)
     if today != last:
         session.connection().execute(_RAISE, {"whom": user_id, "reached": today})
     return today
@@ -49,7 +54,13 @@ def today_of(user_id: int, at: datetime) -> date:
     user = session.connection().execute(_USER, {"user_id": user_id}).one_or_none()
     if user is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
-    return stamped_date(at, user.time_zone, user.day_start_hour, user.last_game_date)
+    return stamped_date(at, *user)
+
+
+def days_of(user_id: int) -> ShortDays:
+    """The learner's days, by the facts about their zone. One statement."""
+    rows = session.connection().execute(_FACTS, {"user_id": user_id})
+    return ShortDays([Reckoning(*row) for row in rows])
 
 
 class _ShortDaysOf:
@@ -61,8 +72,7 @@ class _ShortDaysOf:
 
     def __contains__(self, day: object) -> bool:
         if self._known is None:
-            rows = session.connection().execute(_FACTS, {"user_id": self._user_id})
-            self._known = ShortDays([Reckoning(*row) for row in rows])
+            self._known = days_of(self._user_id)
         return day in self._known
 
 

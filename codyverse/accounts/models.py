@@ -24,7 +24,10 @@ ROLES = ("learner", "author", "operator")
 
 
 class User(Base):
-    """A person with an account. `email_key` is the address as compared: unique without case."""
+    """A person with an account. `email_key` is the address as compared: unique without case.
+
+    `owed_until`: until then the date that was last worked on before a change of zone has not had its hours.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
@@ -45,6 +48,7 @@ class User(Base):
     locale: Mapped[str] = mapped_column(Text, server_default="en")
     preferences: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     last_game_date: Mapped[date | None]
+    owed_until: Mapped[datetime | None]
     deactivated_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -153,7 +153,7 @@ class Rewards:
 
 
 _PERSON = text("""
-    select users.time_zone, users.day_start_hour, users.last_game_date, users.preferences,
+    select users.time_zone, users.day_start_hour, users.last_game_date, users.owed_until, users.preferences,
            player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
            player.days_learned, player.freezes, player.kept_date, player.outfit, player.world
     from users left join players as player on player.user_id = users.id
@@ -199,7 +199,7 @@ def _person(user_id: int) -> Row[*tuple[Any, ...]]:
 
 
 def _today(row: Row[*tuple[Any, ...]], at: datetime) -> date:
-    return stamped_date(at, row.time_zone, row.day_start_hour, row.last_game_date)
+    return stamped_date(at, row.time_zone, row.day_start_hour, row.last_game_date, row.owed_until)
 
 
 def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:

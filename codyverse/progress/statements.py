@@ -20,7 +20,7 @@ users, lessons, revisions = _table(User), _table(Lesson), _table(StepRevision)
 attempts, attempt_steps, answers = _table(Attempt), _table(AttemptStep), _table(Answer)
 lesson_progress = _table(LessonProgress)
 
-_CALENDAR = (users.c.time_zone, users.c.day_start_hour, users.c.last_game_date)
+_CALENDAR = (users.c.time_zone, users.c.day_start_hour, users.c.last_game_date, users.c.owed_until)
 
 LOCKED_STEP = (
     select(

@@ -141,7 +141,6 @@ def change_profile() -> Response:
     hour = form.text("day_start_hour")
     try:
         with unit_of_work():
-            game.keep_todays_goals(principal().id)
             services.change_profile(
                 principal().id,
                 display_name=form.text("display_name"),

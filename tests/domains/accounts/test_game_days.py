@@ -128,7 +128,7 @@ def test_the_date_that_samoa_left_out_bridges(hour: int) -> None:
         ("Pacific/Honolulu", "Pacific/Kiritimati", "2026-06-02 10:00", ["2026-06-01", "2026-06-02"]),
         # a long flight to the east makes its day short
         ("Europe/Berlin", "Asia/Tokyo", "2026-06-02 06:30", ["2026-06-01", "2026-06-02"]),
-        ("Europe/Berlin", "Asia/Tokyo", "2026-06-02 19:00", ["2026-06-02"]),
+        ("Europe/Berlin", "Asia/Tokyo", "2026-06-02 19:00", ["2026-06-02", "2026-06-03"]),
         ("Asia/Tokyo", "Europe/Berlin", "2026-06-02 06:30", []),
         # one hour is no more than summer time takes
         ("Europe/London", "Europe/Berlin", "2026-06-02 00:30", []),
