@@ -18,6 +18,10 @@ OPEN_TO_STRANGERS = {
     "accounts.sign_in",
     "courses.catalogue",
     "courses.show",
+    "mails.unsubscribe_page",
+    "mails.unsubscribe",
+    "mails.kept",
+    "mails.kept_html",
     "profiles.show",
 }
 

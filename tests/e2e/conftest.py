@@ -65,10 +65,10 @@ class Site:
 
 
 def serve(env: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start granian as production does and wait until it answers."""
+    """Start granian as `make run` does, pages and streams in one process, and wait until it answers."""
     port = env["PORT"]
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "app:app", "--host", "127.0.0.1"]
-    command += ["--port", port, "--workers", "1", "--blocking-threads", "4", "--no-ws"]
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "app:site", "--loop", "asyncio"]
+    command += ["--host", "127.0.0.1", "--port", port, "--workers", "1", "--no-ws"]
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
     for _ in range(600):
         try:

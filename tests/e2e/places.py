@@ -63,6 +63,9 @@ def prepare(site: Site) -> Places:
             "public page, form": "/settings/public",
             "public page, own": "/u/pia",
             "settings": "/settings",
+            "notifications": "/notifications",
+            "unread notifications": "/notifications?show=unread",
+            "what to hear of": "/notifications/settings",
         }
         own |= dict(_steps_of_each_kind(user_id, [tuple(row) for row in steps], set(lessons[6:20])))
         db.session.remove()

@@ -3,6 +3,7 @@
 import htmx from "htmx.org";
 
 const LOOK_EVERY = 60_000;
+const LOOK_AGAIN = 5_000;
 const SIGNED_OUT = new Set([401, 403]);
 let looking = 0;
 
@@ -12,6 +13,11 @@ function lookNowAndThen() {
   looking ||= setInterval(() => {
     if (!document.hidden && live()) htmx.trigger(live(), "news");
   }, LOOK_EVERY);
+}
+
+/** What could not be fetched is fetched a little later. */
+function lookSoon() {
+  setTimeout(() => live() && htmx.trigger(live(), "news"), LOOK_AGAIN);
 }
 
 function stopLooking() {
@@ -25,11 +31,16 @@ document.addEventListener("htmx:after:request", (event) => {
   if (!ctx.sourceElement.matches("[data-live]") || ctx.response.status < 400) return;
   ctx.failed = true;
   ctx.swap = "none";
-  if (ctx.sourceElement.id === "live" && !SIGNED_OUT.has(ctx.response.status)) lookNowAndThen();
+  if (SIGNED_OUT.has(ctx.response.status)) return;
+  if (ctx.sourceElement.id === "live") lookNowAndThen();
+  else if (ctx.response.status >= 500) lookSoon();
 });
 
 document.addEventListener("htmx:error", (event) => {
-  if (event.detail.ctx?.sourceElement.id === "live") lookNowAndThen();
+  const { ctx } = event.detail;
+  if (ctx?.response || !ctx?.sourceElement.matches("[data-live]")) return;
+  if (ctx.sourceElement.id === "live") lookNowAndThen();
+  else lookSoon();
 });
 
 document.addEventListener("htmx:sse:error", (event) => {

@@ -1,0 +1,84 @@
+"""What happens in one tab is seen in another without a reload; where no stream can be had, by looking now and then."""
+
+import re
+
+from playwright.sync_api import Page, expect
+from sqlalchemy import text
+
+from codyverse.core.clock import now
+from codyverse.core.database import db, unit_of_work
+from codyverse.notifications import services
+from tests.e2e.conftest import Opener, Site
+from tests.e2e.walk import Walk, lesson_ids
+
+GENEROUS = 20_000
+
+
+def tell(site: Site, email: str, number: int) -> None:
+    with site.app.app_context():
+        who = db.session.execute(text("select id from users where email = :e"), {"e": email}).scalar_one()
+        with unit_of_work():
+            details = {"level": number, "name": "Student", "gems": number}
+            services.tell("level", f"level:{number}", details, [who], now())
+        db.session.remove()
+
+
+def second_tab(first: Page, path: str) -> Page:
+    page = first.context.new_page()
+    with page.expect_response(re.compile("/notifications/stream"), timeout=GENEROUS) as stream:
+        page.goto(path)
+    assert stream.value.status == 200
+    return page
+
+
+def test_what_a_lesson_brings_is_seen_in_another_tab(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    tab = second_tab(walk.page, "/notifications")
+    expect(tab.locator("#list")).to_contain_text("Nothing yet")
+    walk.finish(lesson_ids(site, {"choice"})[0])
+    expect(tab.locator("#bell")).to_contain_text("unread", timeout=GENEROUS)
+    expect(tab.locator("#list li").first).to_be_visible(timeout=GENEROUS)
+    expect(tab.locator("#news")).not_to_be_empty()
+    expect(tab.locator("#hud")).not_to_contain_text(re.compile(r"\b0 XP"))
+
+
+def test_reading_in_one_tab_clears_the_bell_in_the_other(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    tell(site, walk.email, 2)
+    tab = second_tab(walk.page, "/dashboard")
+    expect(tab.locator("#bell")).to_contain_text("1 unread")
+    walk.page.goto("/notifications")
+    walk.page.get_by_role("button", name="Mark all as read").click()
+    expect(walk.page.locator("#list form")).to_have_count(0)
+    expect(tab.locator("#bell")).not_to_contain_text("unread", timeout=GENEROUS)
+
+
+def test_a_tab_that_was_offline_is_told_what_it_missed(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    tab = second_tab(walk.page, "/dashboard")
+    tab.context.set_offline(True)
+    tell(site, walk.email, 2)
+    tab.wait_for_timeout(500)
+    tab.context.set_offline(False)
+    expect(tab.locator("#bell")).to_contain_text("1 unread", timeout=GENEROUS)
+    assert tab.locator("#trouble [data-trouble]").count() == 0
+    walk.page.watch.console.clear()  # type: ignore[attr-defined] # the browser said that it was offline
+
+
+def test_without_a_stream_the_page_looks_by_itself(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    page = walk.page
+    page.clock.install()
+    page.route("**/notifications/stream*", lambda route: route.fulfill(status=404, body="no streams here"))
+    page.goto("/dashboard")
+    page.clock.run_for(2_000)
+    page.wait_for_timeout(300)
+    tell(site, walk.email, 2)
+    with page.expect_response(re.compile("/notifications/bell"), timeout=GENEROUS):
+        page.clock.run_for(61_000)
+    expect(page.locator("#bell")).to_contain_text("1 unread", timeout=GENEROUS)
+    assert page.locator("#trouble [data-trouble]").count() == 0
