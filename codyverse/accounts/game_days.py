@@ -1,12 +1,12 @@
 """The learner's days in the database: the date to stamp on a fact, today's date for a page, days that bridge."""
 
 from collections.abc import Container
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 
 from codyverse.accounts.models import User, ZoneFact
-from codyverse.accounts.rules import Reckoning, ShortDays, stamped_date
+from codyverse.accounts.rules import ONE_DAY, Reckoning, ShortDays, owed_until, stamped_date
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 
@@ -14,7 +14,11 @@ _USER = select(User.time_zone, User.day_start_hour, User.last_game_date, User.ow
     User.id == bindparam("user_id")
 )
 _USER_LOCKED = _USER.with_for_update(key_share=True)
-_RAISE = update(User).where(User.id == bindparam("whom")).values(last_game_date=bindparam("reached"))
+_RAISE = (
+    update(User)
+    .where(User.id == bindparam("whom"))
+    .values(last_game_date=bindparam("reached"), owed_until=bindparam("owed"))
+)
 _FACTS = (
     select(ZoneFact.since, ZoneFact.time_zone, ZoneFact.day_start_hour)
     .where(ZoneFact.user_id == bindparam("user_id"))
@@ -40,12 +44,13 @@ def raise_game_date(
     time_zone: str,
     day_start_hour: int,
     last: date | None,
-    owed_until: datetime | None,
+    owed: datetime | None,
 ) -> date:
     """The same for a caller who has read and locked the user's row with a statement of its own."""
-    today = stamped_date(at, time_zone, day_start_hour, last, owed_until)
+    today = stamped_date(at, time_zone, day_start_hour, last, owed)
     if today != last:
-        session.connection().execute(_RAISE, {"whom": user_id, "reached": today})
+        until = owed_until(today, time_zone, day_start_hour)
+        session.connection().execute(_RAISE, {"whom": user_id, "reached": today, "owed": until})
     return today
 
 
@@ -57,10 +62,16 @@ def today_of(user_id: int, at: datetime) -> date:
     return stamped_date(at, *user)
 
 
-def days_of(user_id: int) -> ShortDays:
-    """The learner's days, by the facts about their zone. One statement."""
-    rows = session.connection().execute(_FACTS, {"user_id": user_id})
-    return ShortDays([Reckoning(*row) for row in rows])
+def zone_holds_from(user_id: int, at: datetime, today: date | None) -> datetime:
+    """The moment from which a change of zone at `at` holds, `today` being the date that was stamped with it, if any.
+
+    That is `at`, unless the server's clock was set back: days that are over, and changes made before, stay as they are.
+    """
+    facts = [Reckoning(*row) for row in session.connection().execute(_FACTS, {"user_id": user_id})]
+    if not facts:
+        return at
+    began = at if today is None else ShortDays(facts).ends(today - ONE_DAY) + timedelta.resolution
+    return max(at, began, facts[-1].since)
 
 
 class _ShortDaysOf:
@@ -72,7 +83,8 @@ class _ShortDaysOf:
 
     def __contains__(self, day: object) -> bool:
         if self._known is None:
-            self._known = days_of(self._user_id)
+            rows = session.connection().execute(_FACTS, {"user_id": self._user_id})
+            self._known = ShortDays([Reckoning(*row) for row in rows])
         return day in self._known
 
 

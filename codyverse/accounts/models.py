@@ -26,7 +26,7 @@ ROLES = ("learner", "author", "operator")
 class User(Base):
     """A person with an account. `email_key` is the address as compared: unique without case.
 
-    `owed_until`: until then the date that was last worked on before a change of zone has not had its hours.
+    `last_game_date` is the latest one that a fact was stamped with, `owed_until` when it has had its hours.
     """
 
     __tablename__ = "users"

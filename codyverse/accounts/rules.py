@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
@@ -16,6 +17,11 @@ class Reckoning:
     since: datetime
     time_zone: str
     day_start_hour: int
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Zone and start of day."""
+        return self.time_zone, self.day_start_hour
 
 
 def game_date(at: datetime, time_zone: str, day_start_hour: int) -> date:
@@ -35,20 +41,25 @@ def game_date(at: datetime, time_zone: str, day_start_hour: int) -> date:
     return before
 
 
+def owed_until(day: date, time_zone: str, day_start_hour: int) -> datetime:
+    """The moment at which a date that is reckoned like this has had the 23 hours that it owes its learner."""
+    return _start_of(day, time_zone, day_start_hour) + OWED
+
+
 def stamped_date(
-    at: datetime, time_zone: str, day_start_hour: int, last: date | None, owed_until: datetime | None = None
+    at: datetime, time_zone: str, day_start_hour: int, last: date | None, owed: datetime | None = None
 ) -> date:
     """The date to stamp on a fact that happens now: the game date, but never before `last`, the latest one stamped.
 
     After a flight to the west, or a clock set back at midnight, the day that was already reached goes on until the
-    calendar has caught up with it. After a flight to the east a day that was worked on goes on until the first date
-    that begins after its 23 hours (`owed_until`), so that one real day is never two of the game's.
+    calendar has caught up with it. After a flight to the east it goes on until a date begins that leaves it what it
+    owes its learner (`owed`, by `owed_until` when it was stamped): one real day is never two of the game's.
     """
     today = game_date(at, time_zone, day_start_hour)
     if last is None:
         return today
-    begun = owed_until is None or _start_of(today, Reckoning(at, time_zone, day_start_hour)) >= owed_until
-    return today if today > last and begun else last
+    begins = owed is None or _start_of(today, time_zone, day_start_hour) >= owed
+    return today if today > last and begins else last
 
 
 class ShortDays:
@@ -70,35 +81,35 @@ class ShortDays:
         return self.begins(day + ONE_DAY) - self.begins(day) < OWED or self._is_passed_over(day)
 
     def _is_passed_over(self, day: date) -> bool:
-        """Whether the day of a journey had not had its hours when this date would have begun there."""
+        """Whether the day of a journey had not had its hours when this date began at the place where it ended."""
         until = self.ends(day)
-        known = [number for number, fact in enumerate(self._facts) if fact.since < until]
-        if not known or known[-1] == 0:
+        known = [fact for fact in self._facts if fact.since < until] or list(self._facts[:1])
+        if len(known) < 2:
             return False
-        before, after = self._facts[known[-1] - 1], self._facts[known[-1]]
-        reached = game_date(after.since, before.time_zone, before.day_start_hour)
-        while self.begins(reached + ONE_DAY) < after.since:
-            reached += ONE_DAY
-        return reached < day and _start_of(day, after) < self.owed_until(reached)
+        begins = _start_of(day, *known[-1].place)
+        for before, after in reversed(list(pairwise(known))):
+            if after.since < begins - 3 * ONE_DAY:
+                return False
+            reached = min(day - ONE_DAY, game_date(after.since, *before.place))
+            was_there = before is self._facts[0] or reached >= game_date(before.since, *before.place)
+            if was_there and begins < owed_until(reached, *before.place):
+                return True
+        return False
 
     def ends(self, day: date) -> datetime:
         """The moment at which this date was over for the learner."""
         return self.begins(day + ONE_DAY)
 
-    def owed_until(self, day: date) -> datetime:
-        """The moment at which a date has had what it owes its learner."""
-        return self.begins(day) + OWED
-
     def begins(self, day: date) -> datetime:
         """The first moment at which the learner's date was `day` or a later one."""
         last = len(self._facts) - 1
         for number, fact in enumerate(self._facts):
-            begins = _start_of(day, fact)
+            begins = _start_of(day, *fact.place)
             if number > 0:
                 begins = max(begins, fact.since)
             if number == last or begins < self._facts[number + 1].since:
                 return begins
-        return _start_of(day, Reckoning(datetime.min.replace(tzinfo=UTC), "UTC", 0))
+        return _start_of(day, "UTC", 0)
 
 
 def _exists(day: date, zone: ZoneInfo) -> bool:
@@ -106,5 +117,5 @@ def _exists(day: date, zone: ZoneInfo) -> bool:
     return noon.astimezone(UTC).astimezone(zone).date() == day
 
 
-def _start_of(day: date, fact: Reckoning) -> datetime:
-    return datetime.combine(day, time(fact.day_start_hour), ZoneInfo(fact.time_zone)).astimezone(UTC)
+def _start_of(day: date, time_zone: str, day_start_hour: int) -> datetime:
+    return datetime.combine(day, time(day_start_hour), ZoneInfo(time_zone)).astimezone(UTC)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from codyverse.accounts import passwords
 from codyverse.accounts.events import UserRegistered
-from codyverse.accounts.game_days import days_of, raise_game_date
+from codyverse.accounts.game_days import game_date_for, zone_holds_from
 from codyverse.accounts.models import ROLES, User, UserSession, ZoneFact
 from codyverse.accounts.queries import INTENSITIES, MECHANICS, STREAK_MODES, THEMES, Preferences, token_hash
 from codyverse.core.clock import now
@@ -224,10 +224,7 @@ def change_password(user_id: int, current: str, new: str, *, keep_session: int |
 
 
 def change_profile(user_id: int, *, display_name: str, time_zone: str, day_start_hour: int) -> None:
-    """Change name, zone and start of day. A change of the last two is a fact from now on; the past stays as it was.
-
-    The day that was last worked on keeps its hours: no date begins before it has had them (`stamped_date`).
-    """
+    """Change name, zone and start of day. A change of the last two is a fact from now on; the past stays as it was."""
     clean = _gathered(
         display_name=lambda: _clean_name(display_name), time_zone=lambda: _clean_zone(time_zone)
     )
@@ -235,25 +232,22 @@ def change_profile(user_id: int, *, display_name: str, time_zone: str, day_start
         raise Invalid({"day_start_hour": ["Choose an hour from 0 to 23."]})
     at = now()
     before = session.execute(
-        select(User.time_zone, User.day_start_hour, User.last_game_date, User.owed_until)
+        select(User.time_zone, User.day_start_hour, User.last_game_date)
         .where(User.id == user_id)
         .with_for_update(key_share=True)
     ).one()
+    today = None if before.last_game_date is None else game_date_for(user_id, at)
     session.execute(update(User).where(User.id == user_id).values(**clean, day_start_hour=day_start_hour))
     if (before.time_zone, before.day_start_hour) != (clean["time_zone"], day_start_hour):
-        if before.last_game_date is not None:
-            owed = days_of(user_id).owed_until(before.last_game_date)
-            session.execute(update(User).where(User.id == user_id).values(owed_until=owed))
-            raise_game_date(user_id, at, *before)
-        _record_zone(user_id, at, clean["time_zone"], day_start_hour)
+        _record_zone(user_id, zone_holds_from(user_id, at, today), clean["time_zone"], day_start_hour)
 
 
-def _record_zone(user_id: int, at: datetime, time_zone: str, day_start_hour: int) -> None:
+def _record_zone(user_id: int, since: datetime, time_zone: str, day_start_hour: int) -> None:
     ZoneInfo(time_zone)
     values = {"time_zone": time_zone, "day_start_hour": day_start_hour}
     session.execute(
         pg_insert(ZoneFact)
-        .values(user_id=user_id, since=at, **values)
+        .values(user_id=user_id, since=since, **values)
         .on_conflict_do_update(index_elements=["user_id", "since"], set_=values)
     )
 
