@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codyverse.accounts.rules import Reckoning, ShortDays, game_date, stamped_date
+from codyverse.accounts.rules import Reckoning, ShortDays, game_date, owed_until, stamped_date
 from codyverse.gamification.rules import DEFAULTS
 from codyverse.gamification.streaks import Streak, StreakFacts, counted, replay, to_mend, weekly
 
@@ -25,6 +25,7 @@ class Life:
     def __init__(self, zone: str = "UTC", hour: int = 4) -> None:
         self.facts = [Reckoning(datetime(2000, 1, 1, tzinfo=UTC), zone, hour)]
         self.last: date | None = None
+        self.owed: datetime | None = None
         self.lessons: Counter[date] = Counter()
         self.bought: list[date] = []
         self.repaired: dict[date, date] = {}
@@ -37,8 +38,13 @@ class Life:
         return StreakFacts(list(self.lessons), self.bought, frozenset(self.repaired), ShortDays(self.facts))
 
     def stamp(self, at: datetime) -> date:
-        self.last = stamped_date(at, self.here.time_zone, self.here.day_start_hour, self.last)
-        return self.last
+        today = self.today(at)
+        if today != self.last:
+            self.last, self.owed = today, owed_until(today, *self.here.place)
+        return today
+
+    def today(self, at: datetime) -> date:
+        return stamped_date(at, *self.here.place, self.last, self.owed)
 
     def lesson(self, at: datetime) -> None:
         day = self.stamp(at)
@@ -49,15 +55,10 @@ class Life:
                 self.repaired[missed] = day
 
     def mend(self, at: datetime) -> date | None:
-        today = stamped_date(at, *self.zone, self.last)
-        return to_mend(replay(self.known(), today), at, ShortDays(self.facts).ends)
+        return to_mend(replay(self.known(), self.today(at)), at, ShortDays(self.facts).ends)
 
     def seen(self, at: datetime) -> Streak:
-        return replay(self.known(), stamped_date(at, *self.zone, self.last)).streak
-
-    @property
-    def zone(self) -> tuple[str, int]:
-        return self.here.time_zone, self.here.day_start_hour
+        return replay(self.known(), self.today(at)).streak
 
     def tell(self, told: str) -> None:
         for line in filter(None, map(str.strip, told.splitlines())):
