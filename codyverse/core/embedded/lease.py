@@ -52,7 +52,7 @@ class Lease:
     def take(self) -> Self:
         """Waits until the database runs, starting it if nobody did. EmbeddedPostgresError if it cannot."""
         try:
-            self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
             self._lock = _open(self.folder / "users.lock")
             _wait_for(
                 self._lock, fcntl.LOCK_SH, f"The database in {self.folder} is still stopping; try again."
