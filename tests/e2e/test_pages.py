@@ -70,7 +70,9 @@ def test_the_html_is_valid(open_page: Opener, places: Places, tmp_path: Path) ->
         file.write_text(answer.text())
         names[file.name] = name
     command = ["java", "-Xss8m", "-jar", str(VNU), "--format", "json", "--stdout", "--exit-zero-always"]
-    done = subprocess.run([*command, *map(str, sorted(tmp_path.iterdir()))], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, *map(str, sorted(tmp_path.iterdir()))], capture_output=True, text=True, check=True
+    )
     found = [
         f"{names[Path(each['url']).name]}: {each['message']} … {each.get('extract', '')[:120]}"
         for each in json.loads(done.stdout)["messages"]
@@ -115,7 +117,15 @@ def test_nothing_is_cut_off_at_320_pixels(open_page: Opener, places: Places) -> 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
     page = sign_in(open_page("/", reduced_motion="reduce"), places.email)
     found = []
-    for name in ("dashboard", "settings", "choice, fresh", "order, fresh", "parsons, fresh", "match, fresh", "summary"):
+    for name in (
+        "dashboard",
+        "settings",
+        "choice, fresh",
+        "order, fresh",
+        "parsons, fresh",
+        "match, fresh",
+        "summary",
+    ):
         page.goto(places.own[name])
         for _ in range(40):
             page.keyboard.press("Tab")

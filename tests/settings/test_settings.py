@@ -86,6 +86,8 @@ WRONG = {
         "RATELIMIT_DEFAULT=often is not a rate limit: write a limit like 200 per minute.",
     ),
     "RATELIMIT_SIGN_IN": ("10", "RATELIMIT_SIGN_IN=10 is not a rate limit"),
+    "RATELIMIT_SIGN_IN_ADDRESS": ("x per day", "RATELIMIT_SIGN_IN_ADDRESS=x per day is not a rate limit"),
+    "RATELIMIT_REGISTER": ("60", "RATELIMIT_REGISTER=60 is not a rate limit"),
     "RATELIMIT_STORAGE_URI": (
         "file:///x",
         "RATELIMIT_STORAGE_URI names a storage that Cody Verse does not use",
