@@ -22,6 +22,7 @@ from flask.cli import with_appcontext
 from codyverse.core import processes
 from codyverse.core.database import db
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
+from codyverse.courses import queries
 from config import ROOT, Settings, reachable_host
 
 START_SECONDS = 60
@@ -130,10 +131,17 @@ def _run(context: click.Context, *words: str) -> None:
 
 
 def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
-    """Runs the web server until it is stopped; its worker loads while the courses are brought up to date."""
+    """Runs the web server until it is stopped.
+
+    Its worker loads while the courses are looked through, unless there are none yet: nobody shall see an empty site.
+    """
+    load_first = demo or not queries.catalogue()
+    if load_first:
+        _load_courses(context, settings, demo=demo)
     server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
     try:
-        _load_courses(context, settings, demo=demo)
+        if not load_first:
+            _load_courses(context, settings, demo=False)
         _wait_until_it_answers(settings, server)
         if server.poll() is None:
             _greet(settings)
