@@ -20,13 +20,12 @@ PAGE_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class DayDot:
-    """A day of this week, which begins on Monday (weekday 0). `lessons` finished on it."""
+    """One of the last seven days (weekday 0 is Monday). `lessons` finished on it."""
 
     date: date
     weekday: int
     lessons: int
     today: bool
-    future: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,9 @@ _PERSON = text("""
 _WEEK = """
     select
         (select array_agg(local_date order by local_date) from activity_days
-         where user_id = :user_id and local_date between :monday and :sunday and lessons > 0) as dates,
+         where user_id = :user_id and local_date between :first and :last and lessons > 0) as dates,
         (select array_agg(lessons order by local_date) from activity_days
-         where user_id = :user_id and local_date between :monday and :sunday and lessons > 0) as lessons
+         where user_id = :user_id and local_date between :first and :last and lessons > 0) as lessons
 """
 _ZONES = """
         array_agg(since order by since) as since, array_agg(time_zone order by since) as zones,
@@ -178,15 +177,14 @@ def _today(row: Row[*tuple[Any, ...]], at: datetime) -> date:
 
 
 def _card(user_id: int, row: Row[*tuple[Any, ...]], today: date) -> PlayerCard:
-    monday = today - timedelta(days=today.weekday())
-    values = {"user_id": user_id, "monday": monday, "sunday": monday + 6 * ONE_DAY}
+    days = [today - number * ONE_DAY for number in reversed(range(7))]
+    values = {"user_id": user_id, "first": days[0], "last": today}
     gap = row.streak_date is not None and row.streak_date < today - ONE_DAY
     week = session.connection().execute(_WEEK_AND_ZONES if gap else _WEEK_ALONE, values).one()
     short = _short_days(week) if gap else frozenset[date]()
     lessons = dict(zip(week.dates or (), week.lessons or (), strict=True))
     xp = row.xp or 0
     standing = rules.standing(xp, numbers())
-    days = [monday + number * ONE_DAY for number in range(7)]
     return PlayerCard(
         xp=xp,
         level=standing.level.number,
@@ -201,9 +199,7 @@ def _card(user_id: int, row: Row[*tuple[Any, ...]], today: date) -> PlayerCard:
         streak=rules.current_streak(row.streak or 0, row.streak_date, today, short),
         best_streak=row.best_streak or 0,
         studied_today=row.streak_date == today,
-        week=tuple(
-            DayDot(day, day.weekday(), lessons.get(day, 0), day == today, day > today) for day in days
-        ),
+        week=tuple(DayDot(day, day.weekday(), lessons.get(day, 0), day == today) for day in days),
     )
 
 
