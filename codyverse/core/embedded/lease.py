@@ -171,7 +171,7 @@ def _running(folder: Path) -> Path | None:
 
 def _ready_socket(folder: Path) -> Path | None:
     state = PidFile.read(folder / "data")
-    return state.socket_folder if state is not None and state.ready and state.answers() else None
+    return state.socket_folder if state is not None and state.ready and state.lives() else None
 
 
 def _wait_for_orphan(folder: Path, deadline: float) -> None:
