@@ -175,17 +175,18 @@ def _is_last_answer(state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int,
         return False
 
 
-def complete_attempt(user_id: int, attempt_id: int) -> None:
+def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None) -> None:
     """Finish an attempt whose asking steps are all answered; again it changes nothing.
 
     Publishes LessonCompleted to the call that finished it, once for all time. Raises Conflict ATTEMPT_INCOMPLETE
-    while asking steps are open; teaching steps need not be confirmed one by one.
+    while asking steps are open; teaching steps need not be confirmed one by one. Raises NotFound, also if
+    `lesson_id` is told and the attempt is at another lesson.
     """
     at = now()
     connection = session.connection()
     whose = {"user_id": user_id, "attempt_id": attempt_id}
     state = connection.execute(statements.LOCKED_ATTEMPT, whose).one_or_none()
-    if state is None:
+    if state is None or lesson_id not in (None, state.lesson_id):
         raise NotFound("There is no such attempt.")
     if state.completed_at is not None:
         return

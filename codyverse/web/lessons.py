@@ -168,7 +168,7 @@ def complete(lesson_id: int) -> Response:
     """Finish the lesson. Sent again, it shows the same summary."""
     attempt_id = _attempt_to_complete(lesson_id)
     with unit_of_work():
-        services.complete_attempt(principal().id, attempt_id)
+        services.complete_attempt(principal().id, attempt_id, lesson_id)
     target = url_for(".summary", lesson_id=lesson_id, attempt_id=attempt_id)
     if htmx.wants_fragment():
         return summary(lesson_id, attempt_id)
