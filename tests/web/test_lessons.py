@@ -90,7 +90,7 @@ def test_a_whole_lesson(play: Playing, htmx: bool) -> None:
     assert ledger()["xp"] > 0
     assert f"{ledger()['xp']} XP" in page.css(".summary-facts")[0].text_content()
     if htmx:
-        assert updates(page) == ["#hud"]
+        assert updates(page) == ["#hud", "#announce"]
         assert page.response.headers["HX-Push-Url"] == f"/lessons/{play.lesson_id}/attempts/{play.attempt_id}"
     again = play.visitor.get(f"/lessons/{play.lesson_id}/attempts/{play.attempt_id}")
     assert again.css(".summary-facts")[0].text_content() == page.css(".summary-facts")[0].text_content()
