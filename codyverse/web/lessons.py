@@ -176,11 +176,13 @@ def complete(lesson_id: int) -> Response:
 
 
 def _attempt_to_complete(lesson_id: int) -> int:
-    """The attempt that the form names; services check whose it is. Without one, the open attempt."""
-    text = request.form.get("attempt_id", "")
-    if text.isascii() and text.isdigit() and 0 < len(text) < 19:
-        return int(text)
-    return _open_attempt(lesson_id)
+    """The attempt that the form names; services check whose it is. Where it names none, the open attempt."""
+    text = request.form.get("attempt_id")
+    if text is None:
+        return _open_attempt(lesson_id)
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise NotFound("There is no such attempt.")
+    return int(text)
 
 
 @bp.get("/<id:lesson_id>/attempts/<id:attempt_id>")
