@@ -239,7 +239,7 @@ def test_goals_are_reached_at_answers_and_completions_and_paid_once(clock, news:
     told = queries.rewards_of(eve, two)
     assert {goal.kind for goal in told.goals} == {"lessons", "xp", "first_try"}
     assert told.coins == 10 + 3 * 10
-    assert any(line.reason == f"Goal of {TODAY} reached: 2 lessons" for line in told.entries)
+    assert any(line.reason == f"Goal of {TODAY.day} {TODAY:%B} reached: 2 lessons" for line in told.entries)
     assert queries.rewards_of(eve, one).goals == ()
     before = entries(eve)
     do_lesson(eve, first)
