@@ -113,6 +113,10 @@ class Settings(BaseModel):
     ratelimit_sign_in: str = setting(
         "RATELIMIT_SIGN_IN", "10 per minute;100 per hour", "limits like 10 per minute;100 per hour"
     )
+    ratelimit_sign_in_address: str = setting(
+        "RATELIMIT_SIGN_IN_ADDRESS", "30 per minute;300 per hour", "limits like 30 per minute;300 per hour"
+    )
+    ratelimit_register: str = setting("RATELIMIT_REGISTER", "60 per hour", "a limit like 60 per hour")
     ratelimit_storage_uri: str = setting(
         "RATELIMIT_STORAGE_URI", "", "memory:// or an address like redis://host:6379/1", secret=True
     )
@@ -186,7 +190,9 @@ class Settings(BaseModel):
             raise ValueError("names a storage that Cody Verse does not use")
         return value
 
-    @field_validator("ratelimit_default", "ratelimit_sign_in")
+    @field_validator(
+        "ratelimit_default", "ratelimit_sign_in", "ratelimit_sign_in_address", "ratelimit_register"
+    )
     @classmethod
     def _limit(cls, value: str) -> str:
         try:
@@ -233,9 +239,7 @@ class Settings(BaseModel):
             "MAX_CONTENT_LENGTH": self.max_body_bytes,
             "MAX_FORM_MEMORY_SIZE": self.max_body_bytes,
             "SQLALCHEMY_ENGINE_OPTIONS": self.engine_options(),
-            "RATELIMIT_DEFAULT": self.ratelimit_default,
             "RATELIMIT_STORAGE_URI": self.ratelimit_storage_uri,
-            "RATELIMIT_HEADERS_ENABLED": True,
         }
         if self.database_url is not None:
             config["SQLALCHEMY_DATABASE_URI"] = self.database_url

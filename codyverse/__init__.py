@@ -59,7 +59,6 @@ def _own_config(settings: Settings) -> dict[str, Any]:
     """What follows from the house's rules rather than from a setting."""
     return {
         "CODYVERSE_ENV": settings.environment,
-        "RATELIMIT_SIGN_IN": settings.ratelimit_sign_in,
         "WTF_CSRF_TIME_LIMIT": None,
         "PERMANENT_SESSION_LIFETIME": 90 * 24 * 3600,
         "SESSION_REFRESH_EACH_REQUEST": False,

@@ -38,6 +38,8 @@ def settings_for(url: str, **more: str):
         "ARGON2_MEMORY_KIB": "1024",
         "RATELIMIT_DEFAULT": "100000 per minute",
         "RATELIMIT_SIGN_IN": "100000 per minute",
+        "RATELIMIT_SIGN_IN_ADDRESS": "100000 per minute",
+        "RATELIMIT_REGISTER": "100000 per minute",
         "LOG_LEVEL": "WARNING",
     }
     return load_settings(values | more)

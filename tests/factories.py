@@ -5,7 +5,7 @@ import itertools
 from codyverse.accounts import services as accounts
 from codyverse.core.database import unit_of_work
 
-PASSWORD = "wren-lantern-tide-42"  # noqa: S105 - the cast's password
+PASSWORD = "wren-lantern-tide-42"
 _numbers = itertools.count(1)
 
 

@@ -13,7 +13,7 @@ CHECKS: dict[str, list[str]] = {
     "types": [str(BIN / "mypy")],
     "format": [str(BIN / "ruff"), "format", "--check", "--output-format", "concise"],
     "lint": [str(BIN / "ruff"), "check", "--quiet", "--output-format", "concise"],
-    "layers": [str(BIN / "lint-imports"), "--no-logo"],
+    "layers": [str(BIN / "lint-imports"), "--no-logo", "--no-cache"],
     "templates": [str(BIN / "djlint"), "templates", "--lint", "--quiet"],
     "styles and scripts": [sys.executable, "tools/assets.py", "--lint"],
     "locks": [sys.executable, "tools/locks.py", "--check"],

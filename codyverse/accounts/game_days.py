@@ -35,7 +35,8 @@ def game_date_for(user_id: int, at: datetime) -> date:
     user = session.connection().execute(_USER_LOCKED, {"user_id": user_id}).one_or_none()
     if user is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
-    return raise_game_date(user_id, at, *user)
+    zone, hour, last, owed = user
+    return raise_game_date(user_id, at, zone, hour, last=last, owed=owed)
 
 
 def raise_game_date(
@@ -43,6 +44,7 @@ def raise_game_date(
     at: datetime,
     time_zone: str,
     day_start_hour: int,
+    *,
     last: date | None,
     owed: datetime | None,
 ) -> date:

@@ -24,6 +24,7 @@ from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.core.events import publish
 
 __all__ = [
+    "address_key",
     "change_goal_intensity",
     "change_password",
     "change_preferences",
@@ -60,6 +61,14 @@ def _clean_email(email: str) -> str:
         return validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as fault:
         raise Invalid({"email": ["Write an e-mail address, like name@example.org."]}) from fault
+
+
+def address_key(email: str) -> str:
+    """What tells accounts apart, however an address is spelled; of text that is no address the text itself, shortened."""
+    try:
+        return _clean_email(email).casefold()
+    except Invalid:
+        return email.strip().casefold()[:254]
 
 
 def _clean_name(name: str) -> str:
@@ -159,12 +168,8 @@ def register(email: str, password: str, display_name: str, time_zone: str) -> No
 def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:
     """Begin a session; its token, shown this once, and the person's id. Raises Invalid, the same for every reason."""
     refusal = Invalid({"": ["Address and password do not match. Check both and try again."]})
-    try:
-        key = _clean_email(email).casefold()
-    except Invalid:
-        key = ""
     found = session.execute(
-        select(User.id, User.password_hash, User.deactivated_at).where(User.email_key == key)
+        select(User.id, User.password_hash, User.deactivated_at).where(User.email_key == address_key(email))
     ).one_or_none()
     usable = found is not None and len(password) <= passwords.MAX_LENGTH
     right = passwords.matches(

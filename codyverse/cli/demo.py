@@ -55,8 +55,8 @@ def _learner(number: int, rng: random.Random) -> Learner:
         email=f"demo{number + 1}@example.org",
         zone=ZONES[number % len(ZONES)],
         skill=rng.uniform(0.55, 0.95),
-        diligence=0.95 if number == 0 else rng.uniform(0.25, 0.85),
-        pace=rng.choice((1, 1, 2)),
+        diligence=0.45 if number == 0 else rng.uniform(0.2, 0.8),
+        pace=1 if number == 0 else rng.choice((1, 1, 2)),
         hour=rng.randint(8, 20),
     )
 

@@ -22,6 +22,7 @@ from flask.cli import with_appcontext
 from codyverse.core import processes
 from codyverse.core.database import db
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
+from codyverse.courses import queries
 from config import ROOT, Settings, reachable_host
 
 START_SECONDS = 60
@@ -89,7 +90,7 @@ def _check_port(settings: Settings) -> None:
 def _port_fault(settings: Settings, fault: OSError) -> str:
     if fault.errno == errno.EADDRINUSE:
         other = settings.port + 1 if settings.port < 65535 else 8000
-        return f"Port {settings.port} is in use by another program: choose another one, for example PORT={other}."
+        return f"Port {settings.port} is in use, perhaps by Cody Verse itself: choose another one, for example PORT={other}."
     if fault.errno == errno.EACCES:
         return f"Port {settings.port} may only be opened by root: choose one from 1024 on, for example PORT=8000."
     return f"HOST={settings.host} is not an address of this machine: write 127.0.0.1 or 0.0.0.0."
@@ -132,11 +133,18 @@ def _run(context: click.Context, *words: str) -> None:
 
 
 def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
-    """Runs the web server and the worker until they are stopped; both load while the courses are brought up to date."""
+    """Runs the web server and the worker of jobs until they are stopped.
+
+    Both load while the courses are looked through, unless there are none yet: nobody shall see an empty site.
+    """
+    load_first = demo or not queries.catalogue()
+    if load_first:
+        _load_courses(context, settings, demo=demo)
     server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
     worker = _start_worker()
     try:
-        _load_courses(context, settings, demo=demo)
+        if not load_first:
+            _load_courses(context, settings, demo=False)
         _wait_until_it_answers(settings, server)
         if server.poll() is None:
             _greet(settings)

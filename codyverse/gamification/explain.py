@@ -2,9 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _UNITS = {
     "lessons": ("lesson", "lessons"),
     "xp": ("XP from lessons", "XP from lessons"),
@@ -26,7 +41,7 @@ def reason(rule: str, source: str, details: dict[str, Any]) -> str:
     tell = _SENTENCES.get(rule)
     try:
         return tell(details, source) if tell else f"{rule} ({source})"
-    except (KeyError, ArithmeticError):
+    except (KeyError, ValueError, ArithmeticError):
         return f"{rule} ({source})"
 
 
@@ -53,12 +68,18 @@ def _lesson_again(details: dict[str, Any], _source: str) -> str:
     )
 
 
+def _day(source: str) -> str:
+    """The date in the source of a goal, as people write it: 17 June."""
+    day = date.fromisoformat(source.split(":")[1])
+    return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
 def _goal(details: dict[str, Any], source: str) -> str:
-    return f"Goal of {source.split(':')[1]} reached: {goal_text(details['kind'], details['target'])}"
+    return f"Goal of {_day(source)} reached: {goal_text(details['kind'], details['target'])}"
 
 
 def _all_goals(_details: dict[str, Any], source: str) -> str:
-    return f"All three goals of {source.split(':')[1]} reached"
+    return f"All three goals of {_day(source)} reached"
 
 
 def _level(details: dict[str, Any], source: str) -> str:

@@ -55,8 +55,9 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class DayDot:
-    """A day of this week, which begins on Monday (weekday 0). `lessons` finished on it.
+    """A day of the card's week (weekday 0 is Monday). `lessons` finished on it.
 
+    The week is the last seven days; in weekly mode it runs from Monday to Sunday, and some of it may be `future`.
     `kept` says how a missed day was kept: frozen, mended or bridged; "" if it was not.
     """
 
@@ -162,9 +163,9 @@ _PERSON = text("""
 _WEEK = """
     select
         (select array_agg(local_date order by local_date) from activity_days
-         where user_id = :user_id and local_date between :monday and :sunday and lessons > 0) as dates,
+         where user_id = :user_id and local_date between :first and :last and lessons > 0) as dates,
         (select array_agg(lessons order by local_date) from activity_days
-         where user_id = :user_id and local_date between :monday and :sunday and lessons > 0) as lessons
+         where user_id = :user_id and local_date between :first and :last and lessons > 0) as lessons
 """
 _WEEK_ALONE = text(_WEEK)
 _WEEK_AND_FACTS = text(f"""
@@ -205,10 +206,10 @@ def _today(row: Row[*tuple[Any, ...]], at: datetime) -> date:
 def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:
     today = _today(row, at)
     preferences = Preferences.read(row.preferences)
-    monday = today - timedelta(days=today.weekday())
-    values = {"user_id": user_id, "monday": monday, "sunday": monday + 6 * ONE_DAY, "until": today}
     weekly = preferences.streak_mode == "weekly"
-    asks = weekly or _streak_has_a_story(row, today, monday)
+    first = today - timedelta(days=today.weekday() if weekly else 6)
+    values = {"user_id": user_id, "first": first, "last": first + 6 * ONE_DAY, "until": today}
+    asks = weekly or _streak_has_a_story(row, today, first)
     week = session.connection().execute(_WEEK_AND_FACTS if asks else _WEEK_ALONE, values).one()
     told = _told(week, at, today, weekly=weekly) if asks else _as_kept(row)
     xp = row.xp or 0
@@ -228,7 +229,7 @@ def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:
         streak=told.streak,
         best_streak=told.best,
         studied_today=row.streak_date == today,
-        week=_week(week, monday, today, told.kept),
+        week=_week(week, first, today, told.kept),
         weekly=weekly,
         week_days=told.week_days,
         days_learned=row.days_learned or 0,
@@ -255,13 +256,13 @@ def _as_kept(row: Row[*tuple[Any, ...]]) -> _Told:
     return _Told(row.streak or 0, row.best_streak or 0, row.freezes or 0)
 
 
-def _streak_has_a_story(row: Row[*tuple[Any, ...]], today: date, monday: date) -> bool:
+def _streak_has_a_story(row: Row[*tuple[Any, ...]], today: date, first: date) -> bool:
     """Whether more must be known than the row keeps: after a gap, a break that can be mended, a day kept this week."""
     if row.streak_date is None:
         return False
     gap = row.streak_date < today - ONE_DAY
     broke = broke_lately(row.streak, row.days_learned)
-    return gap or broke or (row.kept_date is not None and row.kept_date >= monday)
+    return gap or broke or (row.kept_date is not None and row.kept_date >= first)
 
 
 def _told(row: Row[*tuple[Any, ...]], at: datetime, today: date, *, weekly: bool) -> _Told:
@@ -276,10 +277,10 @@ def _told(row: Row[*tuple[Any, ...]], at: datetime, today: date, *, weekly: bool
 
 
 def _week(
-    row: Row[*tuple[Any, ...]], monday: date, today: date, kept: Callable[[date], str]
+    row: Row[*tuple[Any, ...]], first: date, today: date, kept: Callable[[date], str]
 ) -> tuple[DayDot, ...]:
     lessons = dict(zip(row.dates or (), row.lessons or (), strict=True))
-    days = [monday + number * ONE_DAY for number in range(7)]
+    days = [first + number * ONE_DAY for number in range(7)]
     return tuple(
         DayDot(
             day,

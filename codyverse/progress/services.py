@@ -114,7 +114,8 @@ def _replayed(
     before = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
     if before != answer:
         raise Conflict(
-            f"Try {try_no} at this step was another answer. The next try is number {state.tries + 1}."
+            f"Try {try_no} at this step was already made with another answer, perhaps in another tab. "
+            f"The next try is number {state.tries + 1}: reload the page to go on."
         )
     return exercises.grade(state.exercise, answer)
 
@@ -175,17 +176,18 @@ def _is_last_answer(state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int,
         return False
 
 
-def complete_attempt(user_id: int, attempt_id: int) -> None:
+def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None) -> None:
     """Finish an attempt whose asking steps are all answered; again it changes nothing.
 
     Publishes LessonCompleted to the call that finished it, once for all time. Raises Conflict ATTEMPT_INCOMPLETE
-    while asking steps are open; teaching steps need not be confirmed one by one.
+    while asking steps are open; teaching steps need not be confirmed one by one. Raises NotFound, also if
+    `lesson_id` is told and the attempt is at another lesson.
     """
     at = now()
     connection = session.connection()
     whose = {"user_id": user_id, "attempt_id": attempt_id}
     state = connection.execute(statements.LOCKED_ATTEMPT, whose).one_or_none()
-    if state is None:
+    if state is None or lesson_id not in (None, state.lesson_id):
         raise NotFound("There is no such attempt.")
     if state.completed_at is not None:
         return
@@ -245,7 +247,12 @@ def _when(
     return {
         "at": at,
         "local_date": raise_game_date(
-            user_id, at, state.time_zone, state.day_start_hour, state.last_game_date, state.owed_until
+            user_id,
+            at,
+            state.time_zone,
+            state.day_start_hour,
+            last=state.last_game_date,
+            owed=state.owed_until,
         ),
         "seconds": time.seconds,
         "added": time.added,

@@ -11,7 +11,12 @@ from codyverse.web import access as gate
 from codyverse.web import held
 from codyverse.web.access import access, principal
 from codyverse.web.forms import PasswordForm, PreferencesForm, ProfileForm, RegisterForm, SignInForm
-from codyverse.web.limits import per_account, per_address
+from codyverse.web.limits import (
+    accounts_per_address,
+    failures_per_account,
+    failures_per_address,
+    failures_per_person,
+)
 from codyverse.web.render import page
 from codyverse.web.security import safe_next
 
@@ -27,7 +32,7 @@ def register_form() -> Response:
 
 
 @bp.post("/register")
-@per_address
+@accounts_per_address
 @access("stranger")
 def register() -> Response:
     """Make an account; the answer is the same whether the address was free or not."""
@@ -66,8 +71,8 @@ def _sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False)
 
 
 @bp.post("/login")
-@per_address
-@per_account
+@failures_per_address
+@failures_per_account
 @access("stranger")
 def sign_in() -> Response:
     """Begin a session and go on to where the person wanted to be."""
@@ -177,7 +182,7 @@ def change_preferences() -> Response:
 
 
 @bp.post("/settings/password")
-@per_address
+@failures_per_person
 @access("learner")
 def change_password() -> Response:
     """Save another password; other devices are signed out."""

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from codyverse.core import errors
-from codyverse.web import held, htmx
+from codyverse.web import held, htmx, limits
 from codyverse.web.security import RefusedText, safe_next
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,17 @@ def _http(fault: HTTPException) -> AnyResponse:
     keep = {"Allow", "Retry-After"}
     headers = {key: value for key, value in fault.get_headers() if key in keep}
     if isinstance(fault, RateLimitExceeded):
-        headers.setdefault("Retry-After", "60")
+        wait = limits.seconds_to_wait()
+        message = f"That was a lot in a short time. {_wait(wait)} and try again; nothing is lost."
+        headers["Retry-After"] = str(wait)
     return _answer(status, message, headers)
+
+
+def _wait(seconds: int) -> str:
+    minutes = -(-seconds // 60)
+    if seconds <= 10:
+        return "Wait a moment"
+    return f"Wait {seconds} seconds" if seconds <= 90 else f"Wait {minutes} minutes"
 
 
 def _database(fault: Exception) -> AnyResponse:

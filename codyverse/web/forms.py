@@ -1,8 +1,11 @@
 """The forms of accounts and settings. They shape and repeat input; what is acceptable is decided by the services."""
 
+from functools import lru_cache
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
+from markupsafe import Markup, escape
 from wtforms import (
     BooleanField,
     EmailField,
@@ -13,6 +16,7 @@ from wtforms import (
     StringField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # newer than its stubs
+from wtforms.widgets import html_params
 
 from codyverse.accounts.profiles import SHOWABLE
 from codyverse.accounts.queries import MECHANICS
@@ -26,8 +30,18 @@ def _offer(*pairs: tuple[str, str]) -> list[Any]:
     return [SelectChoice(value, label) for value, label in pairs]
 
 
-def _zones() -> list[Any]:
-    return _offer(*((name, name.replace("_", " ")) for name in time_zones()))
+@lru_cache(maxsize=1)
+def _zone_options() -> str:
+    """All zones as options, written once: making hundreds anew took longer than the rest of the page."""
+    return "".join(f'<option value="{name}">{name.replace("_", " ")}</option>' for name in time_zones())
+
+
+def _zone_list(field: Field, **attributes: Any) -> Markup:
+    """The list of zones with the chosen one marked."""
+    chosen = f'value="{escape(field.data or "")}"'
+    options = _zone_options().replace(chosen, f"{chosen} selected", 1)
+    given = html_params(**({"id": field.id, "name": field.name} | attributes))
+    return Markup(f"<select {given}>{options}</select>")  # noqa: S704 - names of zones, and attributes escaped
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -46,6 +60,8 @@ class Form(FlaskForm):  # type: ignore[misc]
                 field.errors = [*field.errors, *faults]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Left to itself, FlaskForm reads JSON and files as well, whose values are not text.
+        kwargs.setdefault("formdata", request.form if request.method == "POST" else None)
         super().__init__(*args, **kwargs)
         self.general = []
 
@@ -60,11 +76,7 @@ class RegisterForm(Form):
     display_name = StringField("Name")
     email = EmailField("E-mail address")
     password = PasswordField("Password")
-    time_zone = SelectField("Time zone", choices=[], validate_choice=False, default="UTC")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.time_zone.choices = _zones()
+    time_zone = SelectField("Time zone", widget=_zone_list, choices=[], validate_choice=False, default="UTC")
 
 
 class SignInForm(Form):
@@ -78,12 +90,11 @@ class ProfileForm(Form):
     """Name and days."""
 
     display_name = StringField("Name")
-    time_zone = SelectField("Time zone", choices=[], validate_choice=False)
+    time_zone = SelectField("Time zone", widget=_zone_list, choices=[], validate_choice=False)
     day_start_hour = SelectField("Your day begins at", choices=[], validate_choice=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.time_zone.choices = _zones()
         self.day_start_hour.choices = _offer(*((str(hour), f"{hour:02}:00") for hour in range(24)))
 
 

@@ -67,8 +67,9 @@ def _player_page(
 def start(lesson_id: int) -> Response:
     """Begin the lesson, or go on with it if it is open."""
     with unit_of_work():
-        services.start_attempt(principal().id, lesson_id)
-    return redirect(url_for(".show", lesson_id=lesson_id), 303)
+        attempt_id = services.start_attempt(principal().id, lesson_id)
+    place = queries.player(principal().id, attempt_id).current.position
+    return redirect(url_for(".show", lesson_id=lesson_id, step=place), 303)
 
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/answer")
@@ -171,7 +172,7 @@ def complete(lesson_id: int) -> Response:
     """Finish the lesson. Sent again, it shows the same summary."""
     attempt_id = _attempt_to_complete(lesson_id)
     with unit_of_work():
-        services.complete_attempt(principal().id, attempt_id)
+        services.complete_attempt(principal().id, attempt_id, lesson_id)
     target = url_for(".summary", lesson_id=lesson_id, attempt_id=attempt_id)
     if htmx.wants_fragment():
         return summary(lesson_id, attempt_id)
@@ -179,11 +180,13 @@ def complete(lesson_id: int) -> Response:
 
 
 def _attempt_to_complete(lesson_id: int) -> int:
-    """The attempt that the form names; services check whose it is. Without one, the open attempt."""
-    text = request.form.get("attempt_id", "")
-    if text.isascii() and text.isdigit() and 0 < len(text) < 19:
-        return int(text)
-    return _open_attempt(lesson_id)
+    """The attempt that the form names; services check whose it is. Where it names none, the open attempt."""
+    text = request.form.get("attempt_id")
+    if text is None:
+        return _open_attempt(lesson_id)
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise NotFound("There is no such attempt.")
+    return int(text)
 
 
 @bp.get("/<id:lesson_id>/attempts/<id:attempt_id>")
@@ -211,8 +214,20 @@ def summary(lesson_id: int, attempt_id: int) -> Response:
 
 
 def _celebrated(rewards: Rewards, badges: tuple[BadgeView, ...], hidden: frozenset[str]) -> str:
-    """Badges and the new level in words, for those who hear the page; '' if there is nothing to celebrate."""
-    words = [f"Badge earned: {badge.name}." for badge in badges]
+    """What the lesson brought, in words for those who hear the page; what is hidden is not spoken of."""
+    days = rewards.streak.days
+    said = {
+        "xp": _many(rewards.xp, "XP", "XP"),
+        "coins": _many(rewards.coins, "coin", "coins"),
+        "badges": " ".join(f"Badge earned: {badge.name}." for badge in badges),
+        "goals": f"Goals reached: {len(rewards.goals)}." if rewards.goals else "",
+        "streak": f"{_many(days, 'day', 'days')[:-1]} in a row." if rewards.streak.extended and days else "",
+    }
+    words = [text for mechanic, text in said.items() if text and mechanic not in hidden]
     if rewards.level_up and "xp" not in hidden:
         words.append(f"New level {rewards.level_up.number}: {rewards.level_up.name}.")
     return " ".join(words)
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}." if count else ""

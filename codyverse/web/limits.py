@@ -1,40 +1,97 @@
-"""How often somebody may ask: per person when signed in, per address otherwise, stricter for signing in."""
+"""How often somebody may ask: per person when signed in, per address otherwise; wrong passwords and new accounts less often.
 
-from flask import Flask, current_app, request, session
-from flask_limiter import Limiter
+A whole class sits behind one address, so what is limited there are failed sign-ins, never those that succeed.
+"""
+
+import time
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
+
+from flask import Flask, Response, current_app, request, session
+from flask_limiter import ApplicationLimit, Limiter
 from flask_limiter.util import get_remote_address
 
+from codyverse.accounts.services import address_key
 from codyverse.web.access import PERSON
 
 
 def who() -> str:
     """The signed-in person, or the address. The cookie is signed, so nobody can pretend to be many."""
     person = session.get(PERSON)
-    return f"person:{person}" if person is not None else f"address:{get_remote_address()}"
+    return f"person:{person}" if person is not None else remote_address()
+
+
+def remote_address() -> str:
+    """Where the request comes from. Of IPv6 the first 64 bits: one household or class has all that follow."""
+    text = get_remote_address()
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return f"address:{text}"
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return f"address:{ip_network((found, 64), strict=False)}"
+    return f"address:{found}"
 
 
 def claimed_account() -> str:
-    """The account that somebody tries to sign in to, whatever the address they come from."""
-    return "account:" + request.form.get("email", "").strip().casefold()[:254]
+    """The account that somebody tries to sign in to, whatever the address they come from and however they spell it."""
+    return f"account:{address_key(request.form.get('email', ''))}"
 
 
-def _sign_in_limit() -> str:
-    return str(current_app.config["RATELIMIT_SIGN_IN"])
+def _setting(name: str) -> Callable[[], str]:
+    """The limit that the settings of the current application name, read at each request."""
+    return lambda: str(getattr(current_app.extensions["settings"], name))
 
 
-limiter = Limiter(who, headers_enabled=True, strategy="moving-window", key_prefix="cv:moving-window")
-per_address = limiter.limit(
-    _sign_in_limit, key_func=get_remote_address, methods=["POST"], override_defaults=False
+def _refused(response: Response) -> bool:
+    return response.status_code == 422
+
+
+def _registered(response: Response) -> bool:
+    return response.status_code == 303
+
+
+limiter = Limiter(
+    who,
+    application_limits=[ApplicationLimit(_setting("ratelimit_default"))],
+    strategy="moving-window",
+    key_prefix="cv:moving-window",
 )
-per_account = limiter.limit(
-    _sign_in_limit,
-    key_func=claimed_account,
-    methods=["POST"],
+failures_per_account = limiter.limit(
+    _setting("ratelimit_sign_in"), key_func=claimed_account, override_defaults=False, deduct_when=_refused
+)
+failures_per_address = limiter.limit(
+    _setting("ratelimit_sign_in_address"),
+    key_func=remote_address,
     override_defaults=False,
-    deduct_when=lambda response: response.status_code == 422,
+    deduct_when=_refused,
 )
+failures_per_person = limiter.limit(
+    _setting("ratelimit_sign_in"), key_func=who, override_defaults=False, deduct_when=_refused
+)
+accounts_per_address = limiter.limit(
+    _setting("ratelimit_register"), key_func=remote_address, override_defaults=False, deduct_when=_registered
+)
+
+
+def seconds_to_wait() -> int:
+    """In how many seconds, at least 1, the limit that this request met lets the next one through."""
+    limit = limiter.current_limit
+    return max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
+
+
+def _tell(response: Response) -> Response:
+    """Name the limit that is nearest, and how much of it is left, for programs."""
+    limit = limiter.current_limit
+    if limit is not None:
+        response.headers["RateLimit-Limit"] = str(limit.limit.amount)
+        response.headers["RateLimit-Remaining"] = str(max(0, limit.remaining))
+        response.headers["RateLimit-Reset"] = str(seconds_to_wait())
+    return response
 
 
 def install(app: Flask) -> None:
-    """Attach the limiter; static files and health are exempt where they are defined."""
+    """Attach the limiter; static files never reach it, health is exempt where it is defined."""
+    app.after_request(_tell)
     limiter.init_app(app)

@@ -13,9 +13,11 @@ BIGINT_MAX = 2**63 - 1
 
 
 class RefusedText(BadRequest):
-    """Text that cannot be stored."""
+    """Text that cannot be stored or read."""
 
-    message = "The text contains a character (NUL) that cannot be stored. Remove it and send again."
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message
 
 
 class IdConverter(IntegerConverter):
@@ -55,13 +57,20 @@ def safe_next(target: str | None) -> str | None:
     return None if parts.scheme or parts.netloc else target
 
 
-def _refuse_nul() -> None:
-    """No text that people send may hold the NUL character: no database column can store it."""
+def _refuse_text() -> None:
+    """No text that people send may hold NUL, which no column can store, or be anything but UTF-8.
+
+    Bytes that are not UTF-8 arrive as U+FFFD; kept so, two different passwords could be the same.
+    """
     texts = [*request.args.values(), request.path]
     if request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         texts += [each for pair in request.form.items(multi=True) for each in pair]
     if any("\x00" in text for text in texts):
-        raise RefusedText
+        raise RefusedText(
+            "The text contains a character (NUL) that cannot be stored. Remove it and send again."
+        )
+    if any("\ufffd" in text for text in texts):
+        raise RefusedText("The text contains characters that cannot be read. Write them anew and send again.")
 
 
 def _no_store(response: Response) -> Response:
@@ -92,5 +101,5 @@ def install(app: Flask) -> None:
         session_cookie_secure=secure,
         x_xss_protection=False,
     )
-    app.before_request(_refuse_nul)
+    app.before_request(_refuse_text)
     app.after_request(_no_store)

@@ -50,7 +50,9 @@ def test_views_are_short(app: Flask) -> None:
 def test_no_route_reads_and_writes_by_the_same_method(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         assert not ({"GET", "POST"} <= (rule.methods or set())), f"{rule.rule} mixes GET and POST"
-        assert not ({"PUT", "PATCH", "DELETE"} & (rule.methods or set())), f"{rule.rule}: HTML writes are POST"
+        assert not ({"PUT", "PATCH", "DELETE"} & (rule.methods or set())), (
+            f"{rule.rule}: HTML writes are POST"
+        )
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

@@ -67,7 +67,17 @@ class Site:
 def serve(env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start granian as `make run` does, pages and streams in one process, and wait until it answers."""
     port = env["PORT"]
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "app:site", "--loop", "asyncio"]
+    command = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "asgi",
+        "--factory",
+        "app:site",
+        "--loop",
+        "asyncio",
+    ]
     command += ["--host", "127.0.0.1", "--port", port, "--workers", "1", "--no-ws"]
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
     for _ in range(600):
@@ -99,6 +109,8 @@ def environment(url: str, **more: str) -> dict[str, str]:
         "ARGON2_MEMORY_KIB": "1024",
         "RATELIMIT_DEFAULT": "100000 per minute",
         "RATELIMIT_SIGN_IN": "100000 per minute",
+        "RATELIMIT_SIGN_IN_ADDRESS": "100000 per minute",
+        "RATELIMIT_REGISTER": "100000 per minute",
         "LOG_LEVEL": "WARNING",
     }
     return keep | values | more
@@ -140,8 +152,14 @@ class Watch:
     def attach(self, page: Page) -> None:
         page.on("console", lambda message: self._said(message.type, message.text))
         page.on("pageerror", lambda error: self.console.append(f"page error: {error}"))
-        page.on("response", lambda answer: answer.status >= 500 and self.failed.append(f"{answer.status} {answer.url}"))
-        page.on("requestfinished", lambda request: self.requests.append(request))
+        page.on(
+            "response",
+            lambda answer: answer.status >= 500 and self.failed.append(f"{answer.status} {answer.url}"),
+        )
+        page.on("requestfinished", self._asked)
+
+    def _asked(self, request: Request) -> None:
+        self.requests.append(request)
 
     def _said(self, kind: str, text: str) -> None:
         """Chromium logs every answer from 400 on as an error; answers are judged by themselves."""
@@ -158,7 +176,9 @@ def open_page(site: Site, browser: Browser) -> Iterator[Opener]:
     contexts: list[BrowserContext] = []
     watch = Watch()
 
-    def opener(path: str = "/", *, size: str = "desk", scheme: str = "light", scripts: bool = True, **more: Any) -> Page:
+    def opener(
+        path: str = "/", *, size: str = "desk", scheme: str = "light", scripts: bool = True, **more: Any
+    ) -> Page:
         context = browser.new_context(
             base_url=site.url,
             viewport=SIZES[size],
@@ -182,4 +202,6 @@ def open_page(site: Site, browser: Browser) -> Iterator[Opener]:
         context.close()
     assert watch.console == []
     assert watch.failed == []
-    assert {f"{json.dumps(r.url)}" for r in watch.requests if not r.url.startswith((site.url, "data:", "about:"))} == set()
+    assert {
+        f"{json.dumps(r.url)}" for r in watch.requests if not r.url.startswith((site.url, "data:", "about:"))
+    } == set()

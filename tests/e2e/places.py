@@ -46,11 +46,19 @@ def prepare(site: Site) -> Places:
         style, dice = rehearsal.Style(0.7), random.Random(7)
         for index, lesson_id in enumerate(lessons[:6]):
             with unit_of_work():
-                rehearsal.play(user_id, lesson_id, begun + timedelta(days=3 * index), until=now(), style=style, dice=dice)
-        attempt = db.session.execute(text("select max(id) from attempts where completed_at is not null")).scalar_one()
-        last = db.session.execute(text("select lesson_id from attempts where id = :a"), {"a": attempt}).scalar_one()
+                rehearsal.play(
+                    user_id, lesson_id, begun + timedelta(days=3 * index), until=now(), style=style, dice=dice
+                )
+        attempt = db.session.execute(
+            text("select max(id) from attempts where completed_at is not null")
+        ).scalar_one()
+        last = db.session.execute(
+            text("select lesson_id from attempts where id = :a"), {"a": attempt}
+        ).scalar_one()
         with unit_of_work():
-            profiles.change_profile_page(user_id, handle="pia", public=True, shown=frozenset(profiles.SHOWABLE))
+            profiles.change_profile_page(
+                user_id, handle="pia", public=True, shown=frozenset(profiles.SHOWABLE)
+            )
         own = {
             "dashboard": "/dashboard",
             "courses, signed in": "/courses",

@@ -18,7 +18,8 @@ def standing(site: Site, email: str) -> tuple[int, int]:
     """XP and coins of this person, and proof that the ledger agrees."""
     with site.app.app_context():
         row = db.session.execute(
-            text("select p.xp, p.coins from players p join users u on u.id = p.user_id where u.email = :e"), {"e": email}
+            text("select p.xp, p.coins from players p join users u on u.id = p.user_id where u.email = :e"),
+            {"e": email},
         ).one()
         assert game.verify_ledger() == ()
         db.session.remove()
@@ -64,7 +65,9 @@ def test_the_standing_moves_in_the_same_response(site: Site, open_page: Opener) 
     expect(page.locator("#progress")).to_be_visible()
 
 
-def test_leaving_and_coming_back_goes_on_at_the_same_step_with_what_was_typed(site: Site, open_page: Opener) -> None:
+def test_leaving_and_coming_back_goes_on_at_the_same_step_with_what_was_typed(
+    site: Site, open_page: Opener
+) -> None:
     page = open_page("/")
     walk = Walk(site, page)
     walk.register()
@@ -123,7 +126,9 @@ def test_no_connection_says_so_and_sends_again(site: Site, open_page: Opener) ->
     walk.begin(lesson_ids(site, {"choice"})[0])
     while not page.locator('[name="answer"]').count():
         walk.one_step()
-    getattr(walk, "_" + (page.locator('[name="kind"]').get_attribute("value") or ""))(walk.solution(right=True))
+    getattr(walk, "_" + (page.locator('[name="kind"]').get_attribute("value") or ""))(
+        walk.solution(right=True)
+    )
     page.context.set_offline(True)
     page.locator('form#answer button[type="submit"]:not([name])').click()
     expect(page.locator("#trouble [data-trouble]")).to_be_visible()

@@ -41,7 +41,13 @@ def everywhere(open_page: Opener, places: Places, **more: Any) -> list[tuple[str
     beginner = sign_in(open_page("/", **more), places.beginner)
     found = [(name, path, stranger) for name, path in places.open.items()]
     found += [(name, path, learner) for name, path in places.own.items()]
-    return [*found, *((f"{path}, empty", path, beginner) for path in ("/dashboard", "/badges", "/ledger", "/notifications"))]
+    return [
+        *found,
+        *(
+            (f"{path}, empty", path, beginner)
+            for path in ("/dashboard", "/badges", "/ledger", "/notifications")
+        ),
+    ]
 
 
 def test_axe_finds_nothing(open_page: Opener, places: Places) -> None:
@@ -70,7 +76,9 @@ def test_the_html_is_valid(open_page: Opener, places: Places, tmp_path: Path) ->
         file.write_text(answer.text())
         names[file.name] = name
     command = ["java", "-Xss8m", "-jar", str(VNU), "--format", "json", "--stdout", "--exit-zero-always"]
-    done = subprocess.run([*command, *map(str, sorted(tmp_path.iterdir()))], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, *map(str, sorted(tmp_path.iterdir()))], capture_output=True, text=True, check=True
+    )
     found = [
         f"{names[Path(each['url']).name]}: {each['message']} … {each.get('extract', '')[:120]}"
         for each in json.loads(done.stdout)["messages"]
@@ -115,7 +123,15 @@ def test_nothing_is_cut_off_at_320_pixels(open_page: Opener, places: Places) -> 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
     page = sign_in(open_page("/", reduced_motion="reduce"), places.email)
     found = []
-    for name in ("dashboard", "settings", "choice, fresh", "order, fresh", "parsons, fresh", "match, fresh", "summary"):
+    for name in (
+        "dashboard",
+        "settings",
+        "choice, fresh",
+        "order, fresh",
+        "parsons, fresh",
+        "match, fresh",
+        "summary",
+    ):
         page.goto(places.own[name])
         for _ in range(40):
             page.keyboard.press("Tab")

@@ -129,7 +129,9 @@ class Walk:
             self.page.keyboard.press("Enter")
         else:
             place.click()
-        expect(self.page.locator("#summary-title").or_(self.page.locator("#step-title"))).not_to_have_text(before)
+        expect(self.page.locator("#summary-title").or_(self.page.locator("#step-title"))).not_to_have_text(
+            before
+        )
 
     def solution(self, *, right: bool) -> Any:
         action = self.page.locator("form#answer").get_attribute("action") or ""
@@ -137,7 +139,9 @@ class Walk:
         assert found
         lesson_id, step_id = map(int, found.groups())
         with self.site.app.app_context():
-            user_id = db.session.execute(text("select id from users where email = :e"), {"e": self.email}).scalar_one()
+            user_id = db.session.execute(
+                text("select id from users where email = :e"), {"e": self.email}
+            ).scalar_one()
             attempt_id = queries.open_attempt_id(user_id, lesson_id)
             assert attempt_id
             given = rehearsal.solution(attempt_id, step_id, right=right)

@@ -159,7 +159,7 @@ def test_a_throwaway_database_is_fast_fresh_and_gone_afterwards(folder: Path, hi
     other_folder = Path(other.url.partition("host=")[2]).parent
     other.kill()
     assert eventually(lambda: not other_folder.exists())
-    assert is_quiet(other_folder)
+    assert eventually(lambda: is_quiet(other_folder))
 
 
 def test_environment_variables_of_postgresql_change_nothing(folder: Path, hire: Hire) -> None:

@@ -82,7 +82,10 @@ WRONG = {
         "SMTP_URL is not the address of a mail server: write an address like smtp://",
     ),
     "SMTP_TIMEOUT_S": ("0", "SMTP_TIMEOUT_S=0 is too small"),
-    "MAIL_FROM": ("cody", "MAIL_FROM=cody is not a sender: write a sender like Cody Verse <cody@example.org>."),
+    "MAIL_FROM": (
+        "cody",
+        "MAIL_FROM=cody is not a sender: write a sender like Cody Verse <cody@example.org>.",
+    ),
     "SESSION_COOKIE_SECURE": (
         "perhaps",
         "SESSION_COOKIE_SECURE=perhaps is neither true nor false: write true or false.",
@@ -97,6 +100,8 @@ WRONG = {
         "RATELIMIT_DEFAULT=often is not a rate limit: write a limit like 200 per minute.",
     ),
     "RATELIMIT_SIGN_IN": ("10", "RATELIMIT_SIGN_IN=10 is not a rate limit"),
+    "RATELIMIT_SIGN_IN_ADDRESS": ("x per day", "RATELIMIT_SIGN_IN_ADDRESS=x per day is not a rate limit"),
+    "RATELIMIT_REGISTER": ("60", "RATELIMIT_REGISTER=60 is not a rate limit"),
     "RATELIMIT_STORAGE_URI": (
         "file:///x",
         "RATELIMIT_STORAGE_URI names a storage that Cody Verse does not use",

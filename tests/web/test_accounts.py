@@ -12,7 +12,12 @@ from codyverse.core.clock import now
 from tests.factories import PASSWORD, make_user
 from tests.web.visits import Visitor
 
-NEW = {"display_name": "Grace", "email": "grace@example.org", "password": PASSWORD, "time_zone": "Europe/Berlin"}
+NEW = {
+    "display_name": "Grace",
+    "email": "grace@example.org",
+    "password": PASSWORD,
+    "time_zone": "Europe/Berlin",
+}
 
 
 def test_register_then_sign_in_then_dashboard(visitor: Visitor, db_session) -> None:
@@ -55,7 +60,9 @@ def test_registering_does_not_tell_whether_the_address_exists(app: Flask, db_ses
         ("time_zone", "Mars/Olympus", "Choose a time zone"),
     ],
 )
-def test_what_cannot_be_registered_is_said_and_the_typing_kept(visitor: Visitor, db_session, field, value, says) -> None:
+def test_what_cannot_be_registered_is_said_and_the_typing_kept(
+    visitor: Visitor, db_session, field, value, says
+) -> None:
     page = visitor.post("/register", NEW | {field: value}, status=422)
     assert says in page.text
     assert page.field("display_name").get("value") == (value if field == "display_name" else "Grace")
@@ -146,7 +153,9 @@ def test_settings_change_the_profile_and_keep_what_was_typed(learner: Visitor, d
     )
     page = learner.get("/settings")
     assert page.field("display_name").get("value") == "Ada L."
-    facts = db_session.execute(select(ZoneFact.time_zone, ZoneFact.day_start_hour).order_by(ZoneFact.since)).all()
+    facts = db_session.execute(
+        select(ZoneFact.time_zone, ZoneFact.day_start_hour).order_by(ZoneFact.since)
+    ).all()
     assert [tuple(fact) for fact in facts] == [("UTC", 4), ("Asia/Tokyo", 5)]
     page = learner.post(
         "/settings/profile", {"display_name": "", "time_zone": "x", "day_start_hour": "99"}, status=422
@@ -167,7 +176,9 @@ def test_another_password_signs_other_devices_out(app: Flask) -> None:
 
 
 def test_hidden_mechanics_and_theme_are_kept(learner: Visitor) -> None:
-    learner.post("/settings/preferences", {"goal_intensity": "casual", "theme": "dark", "hidden": ["coins", "streak"]})
+    learner.post(
+        "/settings/preferences", {"goal_intensity": "casual", "theme": "dark", "hidden": ["coins", "streak"]}
+    )
     page = learner.get("/dashboard")
     assert not page.css('[data-mechanic="coins"], [data-mechanic="streak"]')
     assert page.css('[data-mechanic="xp"]')

@@ -22,7 +22,10 @@ def test_an_unknown_address_is_404_with_a_way_back(visitor: Visitor) -> None:
     assert page.response.headers["X-Request-Id"] in page.text
 
 
-@pytest.mark.parametrize("path", ["/lessons/0", "/lessons/-1", "/lessons/abc", "/lessons/1.5", f"/lessons/{2**63}", "/lessons/999999999"])
+@pytest.mark.parametrize(
+    "path",
+    ["/lessons/0", "/lessons/-1", "/lessons/abc", "/lessons/1.5", f"/lessons/{2**63}", "/lessons/999999999"],
+)
 def test_ids_that_cannot_be_are_404(learner: Visitor, path: str) -> None:
     learner.get(path, status=404)
 
@@ -42,7 +45,9 @@ def test_too_much_is_413(visitor: Visitor, size: int) -> None:
 
 @pytest.mark.parametrize("path", ["/register", "/login"])
 def test_nul_is_refused_by_name(visitor: Visitor, path: str) -> None:
-    page = visitor.post(path, {"email": "a\x00b@example.org", "display_name": "a\x00", "password": "x" * 12}, status=400)
+    page = visitor.post(
+        path, {"email": "a\x00b@example.org", "display_name": "a\x00", "password": "x" * 12}, status=400
+    )
     assert "NUL" in page.text
 
 

@@ -47,7 +47,9 @@ class Visitor:
         assert response.status_code == status, f"{path}: {response.status_code}\n{response.text[:2000]}"
         return checked(response, whole=not htmx)
 
-    def post(self, path: str, fields: dict[str, Any] | None = None, *, status: int = 303, htmx: bool = False) -> Page:
+    def post(
+        self, path: str, fields: dict[str, Any] | None = None, *, status: int = 303, htmx: bool = False
+    ) -> Page:
         """Send a form with a valid CSRF token."""
         data = dict(fields or {}) | {"csrf_token": self.token()}
         response = self.client.post(path, data=data, headers=HTMX if htmx else {})
@@ -81,7 +83,9 @@ def checked(response: TestResponse, *, whole: bool = True) -> Page:
     """Parse an answer and hold the rules of the house for every page."""
     if response.mimetype != "text/html" or not response.text.strip():
         return Page(response, html.fromstring("<p></p>"))
-    document = html.document_fromstring(response.text) if whole else html.fragment_fromstring(response.text, "div")
+    document = (
+        html.document_fromstring(response.text) if whole else html.fragment_fromstring(response.text, "div")
+    )
     ids = [each.get("id") for each in document.iter() if isinstance(each.tag, str) and each.get("id")]
     assert len(ids) == len(set(ids)), f"ids twice: {sorted(x for x in ids if ids.count(x) > 1)}"
     for element in document.iter():
@@ -92,7 +96,8 @@ def checked(response: TestResponse, *, whole: bool = True) -> Page:
         if (form.get("method") or "get").lower() == "post":
             assert form.cssselect('input[name="csrf_token"]'), f"{form.get('action')}: no CSRF token"
     for element in document.cssselect("script, style"):
-        assert element.tag == "script" and element.get("src"), f"inline <{element.tag}>"
+        assert element.tag == "script", "inline style"
+        assert element.get("src"), "inline script"
     if whole:
         assert len(document.cssselect("h1")) == 1, f"{response.request.path}: one h1 per page"
         assert document.findtext(".//title"), "a title"

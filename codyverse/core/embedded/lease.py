@@ -52,7 +52,7 @@ class Lease:
     def take(self) -> Self:
         """Waits until the database runs, starting it if nobody did. EmbeddedPostgresError if it cannot."""
         try:
-            self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
             self._lock = _open(self.folder / "users.lock")
             _wait_for(
                 self._lock, fcntl.LOCK_SH, f"The database in {self.folder} is still stopping; try again."
@@ -171,7 +171,7 @@ def _running(folder: Path) -> Path | None:
 
 def _ready_socket(folder: Path) -> Path | None:
     state = PidFile.read(folder / "data")
-    return state.socket_folder if state is not None and state.ready and state.answers() else None
+    return state.socket_folder if state is not None and state.ready and state.lives() else None
 
 
 def _wait_for_orphan(folder: Path, deadline: float) -> None:

@@ -33,8 +33,11 @@ class PidFile:
         pid = int(lines[0]) if lines[0].strip().isdigit() else 0
         return cls(data, pid, lines[3], Path(lines[4]), lines[7].startswith("ready"))
 
-    def answers(self) -> bool:
-        """Whether somebody listens on the socket."""
+    def lives(self) -> bool:
+        """Whether the server is there: its process, or (seen from another container) somebody at its socket."""
+        return (self.pid > 0 and _exists(self.pid)) or self._answers()
+
+    def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
             return client.connect_ex(str(self.socket_folder / f".s.PGSQL.{self.port}")) == 0

@@ -17,3 +17,6 @@ document.addEventListener("htmx:after:swap", (event) => {
   target.scrollIntoView({ block: target.matches("h2, h1") ? "center" : "nearest" });
   target.closest("section")?.scrollIntoView({ block: "nearest" });
 });
+
+// The player begins at its step, so that the keys work at once. Not when the address names another place (#verdict).
+if (!location.hash) document.querySelector("#step-title")?.focus({ preventScroll: true });

@@ -78,7 +78,9 @@ class Life:
             else:
                 assert word == "=", line
                 found = self.seen(at)
-                assert (found.run, found.freezes) == (int(rest.split()[0]), rest.count("*")), f"{line}: {found}"
+                assert (found.run, found.freezes) == (int(rest.split()[0]), rest.count("*")), (
+                    f"{line}: {found}"
+                )
 
 
 @pytest.mark.parametrize(
@@ -418,7 +420,7 @@ def week(*studied: int) -> list[date]:
     ],
 )
 def test_weeks_in_a_row(
-    studied: list[int], bridged: list[int], today: int, current: int, best: int, this_week: int
+    *, studied: list[int], bridged: list[int], today: int, current: int, best: int, this_week: int
 ) -> None:
     found = weekly(week(*studied), frozenset(week(*bridged)), week(today)[0])
     assert (found.current, found.best, found.this_week) == (current, best, this_week)

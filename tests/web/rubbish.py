@@ -1,0 +1,144 @@
+"""Rubbish, and the list of all forms: every POST route with its fields, and what may be stored all the same."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.factories import PASSWORD
+
+MIB = 2**20
+RUBBISH: dict[str, Any] = {
+    "empty": "",
+    "spaces": " \t\r\n",
+    "10 MB": "x" * 10 * MIB,
+    "long": "long " * 40_000,
+    "a letter": "x",
+    "NUL": "a\x00b",
+    "emoji": "🦊👩‍🚀🏳️‍🌈",
+    "bidi": "a\u202eb\u2066",
+    "SQL": "'); drop table users; --",
+    "SQL condition": "1 or 1=1",
+    "HTML": '"><script>alert(1)</script><img src=x onerror=alert(1)>',
+    "template": "{{7*7}}${7*7}<%= 7*7 %>",
+    "header": "x\r\nSet-Cookie: stolen=1",
+    "path": "../../../../etc/passwd%00",
+    "minus": "-1",
+    "zero": "0",
+    "huge": str(2**63),
+    "very huge": "9" * 400,
+    "fraction": "1.5",
+    "exponent": "1e9",
+    "NaN": "NaN",
+    "Infinity": "Infinity",
+    "other digits": "١٢",
+    "JSON list": '["a"]',
+    "JSON object": '{"id": 1}',
+    "null": "null",
+    "true": "true",
+    "invalid UTF-8": b"\xff\xfe\xed\xa0\x80",
+    "overlong UTF-8": b"\xc0\xaf",
+}
+STRANGER, LEARNER = "stranger", "learner"
+OTHERS = ("Benedetta", "benedetta@example.org", "words of hers")
+TABLES = [
+    *("users", "zone_facts", "sessions", "courses", "modules", "lessons", "steps", "step_revisions"),
+    *("attempts", "attempt_steps", "answers", "lesson_progress", "activity_days"),
+    *("ledger_entries", "players", "daily_goals"),
+]
+STUDY = {"attempts", "attempt_steps", "activity_days", "daily_goals", "users"}
+ANY = set(RUBBISH) | {"missing"}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A POST route: who sends it, a whole and right sending, what that may write, and its status.
+
+    `stores` names for a field the rubbish that is none there: it is taken, or left aside, and does no harm. Fields
+    whose names hold ids are listed without them; what holds for one kind of exercise only has the kind before it.
+    """
+
+    who: str
+    fields: dict[str, Any]
+    writes: set[str]
+    stores: dict[str, set[str]] = field(default_factory=dict)
+    right: int = 303
+
+    def takes(self, kind: str, name: str, what: str) -> bool:
+        """Whether this rubbish is none in this field."""
+        return any(what in self.stores.get(key, ()) for key in (bare(name), f"{kind} {bare(name)}"))
+
+
+def bare(name: str) -> str:
+    """A field's name without the id in it."""
+    return name.partition("-")[0]
+
+
+# Bytes that are no UTF-8 arrive in their %-form, which is a text like any other.
+# A name may be any visible signs on one line, a password any eight; what is too long, empty or cannot be shown is refused.
+UNREADABLE = {"NUL", "10 MB"}
+NAMES = ANY - UNREADABLE - {"empty", "spaces", "long", "bidi", "very huge", "missing"}
+PASSWORDS = {
+    "invalid UTF-8",
+    "emoji",
+    "SQL",
+    "SQL condition",
+    "HTML",
+    "template",
+    "header",
+    "path",
+    "huge",
+    "JSON object",
+}
+TYPED = ANY - UNREADABLE - {"empty", "spaces", "long", "missing"}
+PASSED_BY = ANY - UNREADABLE
+REGISTER = {
+    "display_name": "Grace",
+    "email": "grace@example.org",
+    "password": PASSWORD,
+    "time_zone": "Europe/Berlin",
+}
+SIGN_IN = {"email": "ada@example.org", "password": PASSWORD, "next": "/courses"}
+PROFILE = {"display_name": "Ada", "time_zone": "UTC", "day_start_hour": "5"}
+PREFERENCES = {"goal_intensity": "casual", "theme": "dark", "hidden": ["coins", "streak"]}
+SECRET = {"current_password": PASSWORD, "new_password": "river-comet-fable"}
+ANSWER = {"kind": "", "try_no": "1", "answer": "", "blank": "", "match": "", "position": "", "indent": ""}
+COMPLETED = STUDY | {"lesson_progress", "ledger_entries", "players"}
+
+FORMS: dict[str, Form] = {
+    # No time zone is UTC: people without JavaScript choose from a list, which always sends one.
+    "accounts.register": Form(
+        STRANGER,
+        REGISTER,
+        {"users", "zone_facts", "players"},
+        {"display_name": NAMES, "password": PASSWORDS, "time_zone": {"empty", "missing"}},
+    ),
+    # Where to go on is a wish: what is no path on this site leads to the dashboard.
+    "accounts.sign_in": Form(STRANGER, SIGN_IN, {"sessions"}, {"next": PASSED_BY}),
+    "accounts.sign_out": Form(LEARNER, {}, {"sessions"}),
+    "accounts.sign_out_everywhere": Form(LEARNER, {}, {"sessions"}),
+    "accounts.change_profile": Form(
+        LEARNER,
+        PROFILE,
+        {"users", "zone_facts", "daily_goals"},
+        {"display_name": NAMES, "day_start_hour": {"zero"}},
+    ),
+    "accounts.change_preferences": Form(
+        LEARNER, PREFERENCES, {"users", "daily_goals"}, {"hidden": {"missing"}}
+    ),
+    "accounts.change_password": Form(LEARNER, SECRET, {"users", "sessions"}, {"new_password": PASSWORDS}),
+    "lessons.start": Form(LEARNER, {}, {"attempts", "attempt_steps"}),
+    "lessons.read": Form(LEARNER, {}, STUDY),
+    # A gap may be filled with any text: it is a wrong answer. A line of a program (of "parsons") may be left out.
+    "lessons.answer": Form(
+        LEARNER,
+        ANSWER,
+        STUDY | {"answers"},
+        {"blank": TYPED, "parsons position": {"empty", "missing"}, "indent": {"zero", "missing"}},
+    ),
+    # The hint is given; what is half written and cannot be understood is left aside.
+    "lessons.hint": Form(LEARNER, ANSWER | {"hint_no": "1"}, STUDY, dict.fromkeys(ANSWER, PASSED_BY)),
+    # A draft is whatever its writer has typed so far; what cannot be understood is left aside.
+    "lessons.draft": Form(LEARNER, ANSWER, STUDY, dict.fromkeys(ANSWER, PASSED_BY), right=204),
+    # Without the attempt's number the open one is meant.
+    "lessons.complete": Form(LEARNER, {"attempt_id": ""}, COMPLETED, {"attempt_id": {"missing"}}),
+}
+KINDS = ("choice", "choices", "blank", "order", "match", "parsons")

@@ -1,0 +1,164 @@
+"""How many statements a page may cost: a ceiling for each, the same with ten times the lessons and ten times the past."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, text
+from werkzeug.test import TestResponse
+
+from codyverse.core.clock import now
+from codyverse.core.database import db, session, unit_of_work
+from codyverse.progress import rehearsal
+from tests.domains.study import Plan, make_course
+from tests.factories import make_user
+from tests.web.visits import HTMX, Visitor
+
+Ask = Callable[[], Callable[[], TestResponse]]
+"""Prepares a request, and gives what sends it: only the sending is counted."""
+STYLE = rehearsal.Style(0.8)
+NOT_COUNTED = ("savepoint", "release savepoint", "rollback to savepoint")
+
+# With the one that finds out who is signed in, and those for the head of each page (two: the player, the last week).
+CEILINGS = {
+    "landing": 1,
+    "courses": 1,
+    "course": 2,
+    "dashboard": 9,
+    "courses, signed in": 5,
+    "course, signed in": 6,
+    "intro": 6,
+    "player": 6,
+    "summary": 10,
+    "ledger": 4,
+    "settings": 3,
+    "start": 6,
+    "answer": 13,  # of which 5 grade and store, the rest renders
+    "complete": 15,
+}
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The statements that are sent in this block; savepoints belong to the test."""
+    seen: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if not statement.lower().startswith(NOT_COUNTED):
+            seen.append(" ".join(statement.split())[:160])
+
+    connection = session.connection()
+    event.listen(connection, "before_cursor_execute", note)
+    session.remove()
+    try:
+        yield seen
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+
+
+def a_site(scale: int) -> dict[str, Ask]:
+    """A site with `scale` times five lessons and a learner with `scale` times three days behind them; what can be asked."""
+    app = db_app()
+    email = f"scale{scale}@example.org"
+    user_id = make_user(email=email)
+    lessons = make_course(*[Plan(asks=2)] * (5 * scale), key=f"scaled-{scale}")
+    dice = random.Random(scale)
+    for day in range(3 * scale):
+        at = now() - timedelta(days=3 * scale - day)
+        with unit_of_work():
+            rehearsal.play(user_id, lessons[day], at, until=now(), style=STYLE, dice=dice)
+    attempt = newest_attempt(user_id)
+    learner, stranger = Visitor(app).sign_in(email), Visitor(app)
+    done, fresh = lessons[3 * scale - 1], lessons[3 * scale]
+    token = learner.token()
+
+    def get(visitor: Visitor, path: str) -> Ask:
+        return lambda: partial(visitor.client.get, path)
+
+    def post(path: str, fields: Callable[[], dict[str, str]]) -> Ask:
+        return lambda: partial(learner.client.post, path, data={"csrf_token": token} | fields(), headers=HTMX)
+
+    steps = (
+        session.execute(text("select id from steps where lesson_id = :l order by position"), {"l": fresh})
+        .scalars()
+        .all()
+    )
+    session.remove()
+
+    def right() -> dict[str, str]:
+        given = rehearsal.solution(newest_attempt(user_id), steps[1])
+        session.remove()
+        return {"kind": "choice", "try_no": "1", "answer": given}
+
+    def last() -> dict[str, str]:
+        attempt_id = newest_attempt(user_id)
+        given = rehearsal.solution(attempt_id, steps[2])
+        session.remove()
+        learner.client.post(
+            f"/lessons/{fresh}/steps/{steps[2]}/answer",
+            data={"csrf_token": token, "kind": "choice", "try_no": "1", "answer": given},
+        )
+        return {"attempt_id": str(attempt_id)}
+
+    return {
+        "landing": get(stranger, "/"),
+        "courses": get(stranger, "/courses"),
+        "course": get(stranger, f"/courses/scaled-{scale}"),
+        "dashboard": get(learner, "/dashboard"),
+        "courses, signed in": get(learner, "/courses"),
+        "course, signed in": get(learner, f"/courses/scaled-{scale}"),
+        "intro": get(learner, f"/lessons/{done}"),
+        "start": post(f"/lessons/{fresh}/start", dict),
+        "player": get(learner, f"/lessons/{fresh}"),
+        "answer": post(f"/lessons/{fresh}/steps/{steps[1]}/answer", right),
+        "complete": post(f"/lessons/{fresh}/complete", last),
+        "summary": get(learner, f"/lessons/{done}/attempts/{attempt}"),
+        "ledger": get(learner, "/ledger"),
+        "settings": get(learner, "/settings"),
+    }
+
+
+def newest_attempt(user_id: int) -> int:
+    found = session.execute(
+        text("select max(id) from attempts where user_id = :u"), {"u": user_id}
+    ).scalar_one()
+    session.remove()  # what a request commits must not lie within an open savepoint of the test
+    return int(found)
+
+
+def db_app() -> Flask:
+    from flask import current_app
+
+    return current_app._get_current_object()
+
+
+def cost(asks: dict[str, Ask]) -> dict[str, list[str]]:
+    found = {}
+    for name, ask in asks.items():
+        send = ask()
+        with counted() as seen:
+            status = send().status_code
+        assert status == (303 if name == "start" else 200), f"{name}: {status}"
+        found[name] = seen
+    return found
+
+
+@pytest.fixture
+def costs(app: Flask, time_machine) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Of a small site and of one ten times as large, at the same moment of the week."""
+    time_machine.move_to("2026-06-17T12:00:00Z", tick=False)
+    return cost(a_site(1)), cost(a_site(10))
+
+
+def test_every_page_has_its_ceiling_and_keeps_it_at_ten_times_the_size(costs) -> None:
+    small, large = costs
+    assert set(small) == set(CEILINGS)
+    counts = {name: len(statements) for name, statements in small.items()}
+    over = {name: (count, small[name]) for name, count in counts.items() if count > CEILINGS[name]}
+    assert over == {}
+    assert {name: len(statements) for name, statements in large.items()} == counts
+    assert db.engine is not None
