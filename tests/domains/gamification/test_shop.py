@@ -30,7 +30,13 @@ def give(user_id: int, **amounts: int) -> None:
     """Coins, gems or XP by an entry, as if they had been earned."""
     with unit_of_work():
         for currency, amount in amounts.items():
-            values = {"user_id": user_id, "currency": currency, "amount": amount, "at": now(), "day": now().date()}
+            values = {
+                "user_id": user_id,
+                "currency": currency,
+                "amount": amount,
+                "at": now(),
+                "day": now().date(),
+            }
             session.execute(
                 text(
                     "insert into ledger_entries (user_id, currency, amount, rule, source, local_date, created_at) "
@@ -158,7 +164,12 @@ def test_wearing_what_one_has(ada: int) -> None:
     assert (card.outfit, card.world) == ("scarf", "aurora")
     assert offer(ada, "scarf").worn
     assert services.verify_ledger() == ()
-    for kind, key in [("outfit", "glasses"), ("outfit", "aurora"), ("world", "scarf"), ("freeze", "streak-freeze")]:
+    for kind, key in [
+        ("outfit", "glasses"),
+        ("outfit", "aurora"),
+        ("world", "scarf"),
+        ("freeze", "streak-freeze"),
+    ]:
         with pytest.raises(NotFound), unit_of_work():
             shop.wear(ada, kind, key)
     with unit_of_work():
@@ -260,7 +271,9 @@ def test_the_shelf_is_in_order() -> None:
     assert [item.key for item in items if item.kind == "freeze"] == ["streak-freeze"]
 
 
-GOOD = '[[item]]\nkey = "a"\nkind = "outfit"\nname = "A"\nsays = "B"\ncurrency = "coins"\nprice = 1\nlevel = 1\n'
+GOOD = (
+    '[[item]]\nkey = "a"\nkind = "outfit"\nname = "A"\nsays = "B"\ncurrency = "coins"\nprice = 1\nlevel = 1\n'
+)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,12 @@ def test_every_seventh_day_brings_a_freeze_that_takes_the_missed_day(ada: int, l
     study(clock, ada, lesson, 8)
     assert (card(ada).streak, card(ada).freezes, marks(ada)) == (8, 0, "fx.....")
     study(clock, ada, lesson, 9)
-    assert (card(ada).streak, card(ada).best_streak, card(ada).days_learned, marks(ada)) == (9, 9, 9, "fxx....")
+    assert (card(ada).streak, card(ada).best_streak, card(ada).days_learned, marks(ada)) == (
+        9,
+        9,
+        9,
+        "fxx....",
+    )
     assert kept_days(ada, day(9), day(0), day(9)) == {day(7): "frozen"}
     assert agrees()
 
@@ -101,7 +106,9 @@ def test_a_missed_day_breaks_and_a_second_lesson_repairs_it(ada: int, lesson: in
     assert queries.rewards_of(ada, first).streak.mended is None
     third = do_lesson(ada, lesson)
     assert queries.rewards_of(ada, third).streak.mended is None
-    assert session.execute(select(StreakRepair.missed_date, StreakRepair.local_date)).all() == [(day(2), day(3))]
+    assert session.execute(select(StreakRepair.missed_date, StreakRepair.local_date)).all() == [
+        (day(2), day(3))
+    ]
     study(clock, ada, lesson, 4)
     assert (card(ada).streak, marks(ada)) == (4, "xxmxx..")
     assert agrees()

@@ -78,7 +78,9 @@ class Life:
             else:
                 assert word == "=", line
                 found = self.seen(at)
-                assert (found.run, found.freezes) == (int(rest.split()[0]), rest.count("*")), f"{line}: {found}"
+                assert (found.run, found.freezes) == (int(rest.split()[0]), rest.count("*")), (
+                    f"{line}: {found}"
+                )
 
 
 @pytest.mark.parametrize(
