@@ -78,23 +78,25 @@ class ShortDays:
     def __contains__(self, day: object) -> bool:
         if not isinstance(day, date):
             return False
-        return self.begins(day + ONE_DAY) - self.begins(day) < OWED or self._is_passed_over(day)
+        if self.begins(day + ONE_DAY) - self.begins(day) < OWED:
+            return True
+        return len(self._facts) > 1 and self._worked_from(day + ONE_DAY) - self._worked_from(day) < OWED
 
-    def _is_passed_over(self, day: date) -> bool:
-        """Whether the day of a journey had not had its hours when this date began at the place where it ended."""
-        until = self.ends(day)
-        known = [fact for fact in self._facts if fact.since < until] or list(self._facts[:1])
-        if len(known) < 2:
-            return False
-        begins = _start_of(day, *known[-1].place)
-        for before, after in reversed(list(pairwise(known))):
-            if after.since < begins - 3 * ONE_DAY:
-                return False
-            reached = min(day - ONE_DAY, game_date(after.since, *before.place))
-            was_there = before is self._facts[0] or reached >= game_date(before.since, *before.place)
-            if was_there and begins < owed_until(reached, *before.place):
-                return True
-        return False
+    def _worked_from(self, day: date) -> datetime:
+        """The first moment at which `day` or a later date is stamped for somebody who works all the time."""
+        reached, owed = None, datetime.min.replace(tzinfo=UTC)
+        for fact, after in pairwise([*self._facts, None]):
+            assert fact is not None
+            first = day if reached is None else _next_date(reached, owed, fact)
+            begins = _start_of(max(day, first), *fact.place)
+            if reached is not None:
+                begins = max(begins, fact.since)
+            if after is None or begins < after.since:
+                break
+            latest = game_date(after.since - timedelta.resolution, *fact.place)
+            if reached is None or latest >= first:
+                reached, owed = latest, owed_until(latest, *fact.place)
+        return begins
 
     def ends(self, day: date) -> datetime:
         """The moment at which this date was over for the learner."""
@@ -110,6 +112,14 @@ class ShortDays:
             if number == last or begins < self._facts[number + 1].since:
                 return begins
         return _start_of(day, "UTC", 0)
+
+
+def _next_date(reached: date, owed: datetime, fact: Reckoning) -> date:
+    """The first date that can be stamped after `reached` when days are reckoned like this."""
+    day = max(reached + ONE_DAY, game_date(fact.since, *fact.place))
+    while _start_of(day, *fact.place) < owed:
+        day += ONE_DAY
+    return day
 
 
 def _exists(day: date, zone: ZoneInfo) -> bool:
