@@ -147,10 +147,13 @@ _WEEK_ALONE = text(_WEEK)
 _WEEK_AND_ZONES = text(f"{_WEEK}, {_ZONES}")
 
 
-def player(user_id: int, at: datetime) -> PlayerCard:
-    """The learner's card at the moment `at`. Two statements, writes nothing. Raises NotFound."""
+def player(user_id: int, at: datetime, *, week: bool = True) -> PlayerCard:
+    """The learner's card at the moment `at`; writes nothing. Raises NotFound.
+
+    Two statements; without the `week` one, unless the streak may have been bridged.
+    """
     row = _person(user_id)
-    return _card(user_id, row, _today(row, at))
+    return _card(user_id, row, _today(row, at), week)
 
 
 def goals(user_id: int, at: datetime) -> tuple[GoalView, ...]:
@@ -162,7 +165,7 @@ def board(user_id: int, at: datetime) -> Board:
     """Card and goals in three statements."""
     row = _person(user_id)
     today = _today(row, at)
-    return Board(_card(user_id, row, today), _goals(user_id, today))
+    return Board(_card(user_id, row, today, True), _goals(user_id, today))
 
 
 def _person(user_id: int) -> Row[*tuple[Any, ...]]:
@@ -176,13 +179,16 @@ def _today(row: Row[*tuple[Any, ...]], at: datetime) -> date:
     return stamped_date(at, row.time_zone, row.day_start_hour, row.last_game_date)
 
 
-def _card(user_id: int, row: Row[*tuple[Any, ...]], today: date) -> PlayerCard:
-    days = [today - number * ONE_DAY for number in reversed(range(7))]
-    values = {"user_id": user_id, "first": days[0], "last": today}
+def _card(user_id: int, row: Row[*tuple[Any, ...]], today: date, with_week: bool) -> PlayerCard:
+    days = [today - number * ONE_DAY for number in reversed(range(7))] if with_week else []
+    short: ShortDays | frozenset[date] = frozenset()
+    lessons: dict[date, int] = {}
     gap = row.streak_date is not None and row.streak_date < today - ONE_DAY
-    week = session.connection().execute(_WEEK_AND_ZONES if gap else _WEEK_ALONE, values).one()
-    short = _short_days(week) if gap else frozenset[date]()
-    lessons = dict(zip(week.dates or (), week.lessons or (), strict=True))
+    if gap or with_week:
+        values = {"user_id": user_id, "first": today - 6 * ONE_DAY, "last": today}
+        week = session.connection().execute(_WEEK_AND_ZONES if gap else _WEEK_ALONE, values).one()
+        short = _short_days(week) if gap else short
+        lessons = dict(zip(week.dates or (), week.lessons or (), strict=True))
     xp = row.xp or 0
     standing = rules.standing(xp, numbers())
     return PlayerCard(

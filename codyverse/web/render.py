@@ -12,22 +12,27 @@ from codyverse.web import htmx
 from codyverse.web.access import principal_or_none
 
 
-def shared() -> dict[str, Any]:
-    """What every page is given: who is signed in, and their standing for the head of the page."""
+def shared(context: dict[str, Any]) -> dict[str, Any]:
+    """What every page is given besides its own: who is signed in, and their standing for the head of the page.
+
+    A page that shows more of the standing, such as the last days, brings its own `hud`.
+    """
     who = principal_or_none()
-    card: PlayerCard | None = game.player(who.id, now()) if who else None
-    return {"principal": who, "hud": card}
+    if "hud" in context:
+        return {"principal": who} | context
+    card: PlayerCard | None = game.player(who.id, now(), week=False) if who else None
+    return {"principal": who, "hud": card} | context
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """A whole page."""
-    response = make_response(render_template(template, **(shared() | context)), status)
+    response = make_response(render_template(template, **shared(context)), status)
     return htmx.vary(response)
 
 
 def fragment(template: str, *blocks: str, status: int = 200, **context: Any) -> Response:
     """Some blocks of a page, for htmx to swap in."""
-    everything = shared() | context
+    everything = shared(context)
     html = (
         render_block(template, blocks[0], **everything)
         if len(blocks) == 1
