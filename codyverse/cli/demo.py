@@ -82,7 +82,8 @@ def seed(learners: int, weeks: int) -> None:
         for number in numbers:
             made += _study_for_weeks(number, path, weeks)
     if made:
-        click.echo(f"Added {made} demo learners with up to {weeks} weeks of history.")
+        who = "1 demo learner" if made == 1 else f"{made} demo learners"
+        click.echo(f"Added {who} with up to {weeks} weeks of history.")
     else:
         click.echo("The demo learners are there already; nothing was changed.")
     click.echo(f"Sign in as demo1@example.org with the password {PASSWORD}")

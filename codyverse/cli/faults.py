@@ -29,6 +29,8 @@ def speaks_plainly(command: Command) -> Command:
             raise click.ClickException("\n".join(lines)) from fault
         except DomainError as fault:
             raise click.ClickException(fault.message) from fault
+        except UnicodeEncodeError as fault:
+            raise click.ClickException("What was typed cannot be read: write it in UTF-8.") from fault
         except EmbeddedPostgresError as fault:
             raise click.ClickException(str(fault)) from fault
         except OperationalError as fault:

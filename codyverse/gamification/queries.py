@@ -175,10 +175,13 @@ _WEEK_AND_FACTS = text(f"""
 """)  # noqa: S608 - only the columns above
 
 
-def player(user_id: int, at: datetime) -> PlayerCard:
-    """The learner's card at the moment `at`. Two statements, writes nothing. Raises NotFound."""
+def player(user_id: int, at: datetime, *, week: bool = True) -> PlayerCard:
+    """The learner's card at the moment `at`; writes nothing. Raises NotFound.
+
+    Two statements; without the `week` one, unless the streak may have been bridged.
+    """
     row = _person(user_id)
-    return _card(user_id, row, at)
+    return _card(user_id, row, at, with_week=week)
 
 
 def goals(user_id: int, at: datetime) -> tuple[GoalView, ...]:
@@ -189,7 +192,7 @@ def goals(user_id: int, at: datetime) -> tuple[GoalView, ...]:
 def board(user_id: int, at: datetime) -> Board:
     """Card and goals in three statements."""
     row = _person(user_id)
-    return Board(_card(user_id, row, at), _goals(user_id, _today(row, at)))
+    return Board(_card(user_id, row, at, with_week=True), _goals(user_id, _today(row, at)))
 
 
 def _person(user_id: int) -> Row[*tuple[Any, ...]]:
@@ -203,15 +206,17 @@ def _today(row: Row[*tuple[Any, ...]], at: datetime) -> date:
     return stamped_date(at, row.time_zone, row.day_start_hour, row.last_game_date, row.owed_until)
 
 
-def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:
+def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime, *, with_week: bool) -> PlayerCard:
     today = _today(row, at)
     preferences = Preferences.read(row.preferences)
     weekly = preferences.streak_mode == "weekly"
     first = today - timedelta(days=today.weekday() if weekly else 6)
     values = {"user_id": user_id, "first": first, "last": first + 6 * ONE_DAY, "until": today}
     asks = weekly or _streak_has_a_story(row, today, first)
-    week = session.connection().execute(_WEEK_AND_FACTS if asks else _WEEK_ALONE, values).one()
-    told = _told(week, at, today, weekly=weekly) if asks else _as_kept(row)
+    week = None
+    if asks or with_week:
+        week = session.connection().execute(_WEEK_AND_FACTS if asks else _WEEK_ALONE, values).one()
+    told = _told(week, at, today, weekly=weekly) if asks and week is not None else _as_kept(row)
     xp = row.xp or 0
     standing = rules.standing(xp, numbers())
     shows_coins = "coins" not in preferences.hidden
@@ -229,7 +234,7 @@ def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:
         streak=told.streak,
         best_streak=told.best,
         studied_today=row.streak_date == today,
-        week=_week(week, first, today, told.kept),
+        week=_week(week, first, today, told.kept) if week is not None and with_week else (),
         weekly=weekly,
         week_days=told.week_days,
         days_learned=row.days_learned or 0,

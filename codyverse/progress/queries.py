@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import and_, bindparam, func, or_, select, true
+from sqlalchemy import and_, bindparam, exists, func, literal, null, or_, select, true, union_all
 
 from codyverse.core.database import session
 from codyverse.courses.models import Course, Lesson, Module
@@ -172,19 +172,21 @@ _NEXT_LESSON = (
     )
     .limit(1)
 )
+_HAS_OPEN = exists(select(literal(1)).select_from(_OPEN_LESSON.subquery("open_lesson")))
+_CONTINUE = union_all(
+    select(_OPEN_LESSON.subquery("open_one")),
+    select(_NEXT_LESSON.where(~_HAS_OPEN).subquery("next_one"), null(), literal(0), literal(0)),
+)
 
 
 def continue_with(user_id: int) -> Continue | None:
     """Where to go on: the attempt that was touched last, else the next lesson of the course that was worked on last.
 
-    For somebody new it is the first lesson of the first course; None when everything is finished.
+    For somebody new it is the first lesson of the first course; None when everything is finished. One statement; what
+    comes next is looked for only when nothing is open.
     """
-    connection = session.connection()
-    row = connection.execute(_OPEN_LESSON, {"user_id": user_id}).one_or_none()
-    if row is not None:
-        return Continue(*row)
-    row = connection.execute(_NEXT_LESSON, {"user_id": user_id}).one_or_none()
-    return None if row is None else Continue(*row, attempt_id=None, steps_done=0, steps=0)
+    row = session.connection().execute(_CONTINUE, {"user_id": user_id}).one_or_none()
+    return None if row is None else Continue(*row)
 
 
 _COURSE_PROGRESS = (

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from codyverse.core import errors
 from codyverse.web import held, htmx, limits
-from codyverse.web.security import RefusedText, safe_next
+from codyverse.web.security import RefusedText, drain, safe_next
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,8 @@ def _http(fault: HTTPException) -> AnyResponse:
         message = "This page was open for too long or in another session. Go back, reload it and send again."
     elif isinstance(fault, RefusedText):
         message = fault.message
+    elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        drain()
     keep = {"Allow", "Retry-After"}
     headers = {key: value for key, value in fault.get_headers() if key in keep}
     if isinstance(fault, RateLimitExceeded):

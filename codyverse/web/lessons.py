@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.courses import queries as courses
@@ -200,8 +201,8 @@ def summary(lesson_id: int, attempt_id: int) -> Response:
     rewards = game.rewards_of(who.id, attempt_id)
     badges = () if "badges" in who.preferences.hidden else badge_queries.badges_in(rewards.entries)
     context: dict[str, Any] = {
-        "lesson": courses.lesson(lesson_id),
         "completion": completion,
+        "hud": game.player(who.id, now()),
         "rewards": rewards,
         "badges": badges,
         "announcement": _celebrated(rewards, badges, who.preferences.hidden),

@@ -21,12 +21,17 @@ MONTHS = (
 )
 
 
-def shared() -> dict[str, Any]:
-    """What every page is given: who is signed in, their standing and their bell for the head of the page."""
+def shared(context: dict[str, Any]) -> dict[str, Any]:
+    """What every page is given besides its own: who is signed in, their standing and their bell for the head of the page.
+
+    A page that shows more of the standing, such as the last days, brings its own `hud`.
+    """
     who = principal_or_none()
-    card: PlayerCard | None = game.player(who.id, now()) if who else None
     bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
-    return {"principal": who, "hud": card, "bell": bell}
+    if "hud" in context:
+        return {"principal": who, "bell": bell} | context
+    card: PlayerCard | None = game.player(who.id, now(), week=False) if who else None
+    return {"principal": who, "hud": card, "bell": bell} | context
 
 
 def local_time(moment: datetime, time_zone: str) -> str:
@@ -48,7 +53,7 @@ def install(app: Flask) -> None:
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """A whole page."""
-    response = make_response(render_template(template, **(shared() | context)), status)
+    response = make_response(render_template(template, **shared(context)), status)
     return htmx.vary(response)
 
 
@@ -59,7 +64,7 @@ def left_out(what: str) -> Response:
 
 def fragment(template: str, *blocks: str, status: int = 200, **context: Any) -> Response:
     """Some blocks of a page, for htmx to swap in."""
-    everything = shared() | context
+    everything = shared(context)
     html = (
         render_block(template, blocks[0], **everything)
         if len(blocks) == 1

@@ -10,6 +10,7 @@ from werkzeug.routing import IntegerConverter
 
 csrf = CSRFProtect()
 BIGINT_MAX = 2**63 - 1
+MOST_DRAINED = 32 * 2**20
 
 
 class RefusedText(BadRequest):
@@ -71,6 +72,20 @@ def _refuse_text() -> None:
         )
     if any("\ufffd" in text for text in texts):
         raise RefusedText("The text contains characters that cannot be read. Write them anew and send again.")
+
+
+def drain() -> None:
+    """Read a body that is too large to its end and forget it, so that the browser stops sending and reads our answer.
+
+    Cut off in the middle it would show a broken connection instead. What is larger still is cut off all the same.
+    """
+    announced = request.content_length or 0
+    if announced <= (request.max_content_length or 0):
+        return
+    left = min(announced, MOST_DRAINED)
+    source = request.environ["wsgi.input"]
+    while left > 0 and (piece := source.read(min(left, 65_536))):
+        left -= len(piece)
 
 
 def _no_store(response: Response) -> Response:

@@ -5,42 +5,19 @@ import platform
 import random
 import statistics
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from codyverse import create_app
 from codyverse.core.clock import now
 from codyverse.core.database import db
 from codyverse.gamification.services import verify_ledger
-from tests.conftest import TEMPLATE, named, settings_for, statement
 from tests.crash.hall import TABS, Hall, Learner
-from tests.domains.study import Plan, make_course
-from tests.e2e.conftest import ROOT, environment, free_port, stop
+from tests.e2e.conftest import ROOT
 
 PEOPLE = 6
 SEED = 20_260_101
 REPORT = ROOT / "docs" / "measured" / "kill-9.md"
-
-
-@pytest.fixture
-def hall(cluster: str) -> Iterator[Hall]:
-    """A server on a database of its own with three short lessons."""
-    name = f"cv_crash_{os.getpid()}"
-    statement(cluster, f"create database {name} template {TEMPLATE}")
-    env = environment(named(cluster, name), PORT=str(free_port()))
-    app = create_app(settings_for(env["DATABASE_URL"], SECRET_KEY=env["SECRET_KEY"]))
-    with app.app_context():
-        made = Hall(app, env, make_course(*[Plan(asks=2, teaches=0)] * 3))
-        try:
-            yield made
-        finally:
-            if made.process is not None:
-                stop(made.process)
-            db.session.remove()
-            db.engine.dispose()
-            statement(cluster, f"drop database {name} with (force)")
 
 
 @dataclass(frozen=True)
