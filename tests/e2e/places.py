@@ -10,6 +10,7 @@ from sqlalchemy import text
 from codyverse.accounts import profiles
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import db, unit_of_work
+from codyverse.gamification import shop
 from codyverse.progress import rehearsal, services
 from tests.e2e.conftest import Site
 from tests.factories import make_user
@@ -46,11 +47,22 @@ def prepare(site: Site) -> Places:
         style, dice = rehearsal.Style(0.7), random.Random(7)
         for index, lesson_id in enumerate(lessons[:6]):
             with unit_of_work():
-                rehearsal.play(user_id, lesson_id, begun + timedelta(days=3 * index), until=now(), style=style, dice=dice)
-        attempt = db.session.execute(text("select max(id) from attempts where completed_at is not null")).scalar_one()
-        last = db.session.execute(text("select lesson_id from attempts where id = :a"), {"a": attempt}).scalar_one()
+                rehearsal.play(
+                    user_id, lesson_id, begun + timedelta(days=3 * index), until=now(), style=style, dice=dice
+                )
+        attempt = db.session.execute(
+            text("select max(id) from attempts where completed_at is not null")
+        ).scalar_one()
+        last = db.session.execute(
+            text("select lesson_id from attempts where id = :a"), {"a": attempt}
+        ).scalar_one()
         with unit_of_work():
-            profiles.change_profile_page(user_id, handle="pia", public=True, shown=frozenset(profiles.SHOWABLE))
+            profiles.change_profile_page(
+                user_id, handle="pia", public=True, shown=frozenset(profiles.SHOWABLE)
+            )
+        with unit_of_work():
+            shop.purchase(user_id, "scarf", "nonce-of-a-scarf")
+            shop.wear(user_id, "outfit", "scarf")
         own = {
             "dashboard": "/dashboard",
             "courses, signed in": "/courses",
@@ -59,6 +71,12 @@ def prepare(site: Site) -> Places:
             "intro, done before": f"/lessons/{lessons[0]}",
             "summary": f"/lessons/{last}/attempts/{attempt}",
             "ledger": "/ledger",
+            "ledger, filtered": "/ledger?currency=coins&rule=lesson",
+            "ledger, one entry": f"/ledger/{_newest_entry(user_id)}",
+            "shop": "/shop",
+            "goals": "/goals",
+            "progress": "/progress",
+            "progress, last month": f"/progress?month={now() - timedelta(days=30):%Y-%m}",
             "badges": "/badges",
             "public page, form": "/settings/public",
             "public page, own": "/u/pia",
@@ -80,6 +98,11 @@ def prepare(site: Site) -> Places:
         "not found": "/no/such/place",
     }
     return Places(email, beginner, strangers, own)
+
+
+def _newest_entry(user_id: int) -> int:
+    newest = text("select max(id) from ledger_entries where user_id = :id")
+    return int(db.session.execute(newest, {"id": user_id}).scalar_one())
 
 
 def _steps_of_each_kind(

@@ -419,7 +419,7 @@ def week(*studied: int) -> list[date]:
         ([0, 0, 1, 1, 2, 2], [], 7, 0, 0, 0),
     ],
 )
-def test_weeks_in_a_row(
+def test_weeks_in_a_row(  # noqa: PLR0917 - the columns of the table
     studied: list[int], bridged: list[int], today: int, current: int, best: int, this_week: int
 ) -> None:
     found = weekly(week(*studied), frozenset(week(*bridged)), week(today)[0])
