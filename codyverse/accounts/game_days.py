@@ -35,7 +35,7 @@ def game_date_for(user_id: int, at: datetime) -> date:
     user = session.connection().execute(_USER_LOCKED, {"user_id": user_id}).one_or_none()
     if user is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
-    return raise_game_date(user_id, at, *user)
+    return raise_game_date(user_id, at, *user[:3], owed=user.owed_until)
 
 
 def raise_game_date(
@@ -44,6 +44,7 @@ def raise_game_date(
     time_zone: str,
     day_start_hour: int,
     last: date | None,
+    *,
     owed: datetime | None,
 ) -> date:
     """The same for a caller who has read and locked the user's row with a statement of its own."""

@@ -245,7 +245,12 @@ def _when(
     return {
         "at": at,
         "local_date": raise_game_date(
-            user_id, at, state.time_zone, state.day_start_hour, state.last_game_date, state.owed_until
+            user_id,
+            at,
+            state.time_zone,
+            state.day_start_hour,
+            state.last_game_date,
+            owed=state.owed_until,
         ),
         "seconds": time.seconds,
         "added": time.added,
