@@ -113,7 +113,7 @@ def served(url: str, words: list[str]) -> Iterator[Server]:
         "--log-level",
         "warning",
     ]
-    command += ["--backlog", "4096", "--workers-kill-timeout", "5"]
+    command += ["--backpressure", "8192", "--workers-kill-timeout", "5"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(url), start_new_session=True)
     try:
         for _ in range(600):

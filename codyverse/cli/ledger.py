@@ -20,8 +20,8 @@ JSON = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def verify(as_json: bool) -> None:
     """List everything that does not agree; exit with 1 if there is anything. Changes nothing.
 
-    Compared are each player's sums with their entries, level with XP, streak with study days, and finished lessons
-    and reached goals with their entries. Safe while the site is in use.
+    Compared are each player's sums with their entries, level with XP, streak and freezes with study days, purchases and
+    repairs, and finished lessons, reached goals and purchases with their entries. Safe while the site is in use.
     """
     found = services.verify_ledger()
     if as_json:
@@ -40,7 +40,7 @@ def verify(as_json: bool) -> None:
 @JSON
 @speaks_plainly
 def rebuild(as_json: bool) -> None:
-    """Derive every player's sums, level and streak anew from the ledger and the study days; say what changed.
+    """Derive every player's sums, level, streak and freezes anew from the ledger and the facts; say what changed.
 
     The ledger itself is never touched. Works in batches, each locked for a moment, so it is safe while the site is in
     use. A second run changes nothing.

@@ -26,6 +26,8 @@ from codyverse.courses import queries
 from config import ROOT, Settings, reachable_host
 
 START_SECONDS = 60
+PAGES_AT_ONCE = 1024
+"""Requests beside the streams that one process takes before it lets others wait."""
 LOOK_SECONDS = 1
 """So often it is looked whether server and worker still run."""
 STOP_SECONDS = 8
@@ -180,6 +182,7 @@ def _granian(settings: Settings) -> list[str]:
         sys.executable, "-P", str(Path(processes.__file__)),
         "--interface", "asgi", "--factory", "--loop", "asyncio", "--no-ws",
         "--host", settings.host, "--port", str(settings.port), "--workers", str(settings.web_workers),
+        "--backpressure", str(settings.streams_max + PAGES_AT_ONCE),
         "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(STOP_SECONDS - 2),
         "--log-level", "warning", "app:site",
     ]  # fmt: skip

@@ -9,6 +9,13 @@ from typing import Any
 CATEGORIES = ("study", "achievement", "streak", "social", "special")
 RARITIES = ("common", "rare", "epic", "legendary")
 _FILE = Path(__file__).with_name("badges.toml")
+_MECHANIC_OF = {
+    "level": "xp",
+    "full_days": "goals",
+    "best_streak": "streak",
+    "quests": "leagues",
+    "league_weeks": "leagues",
+}
 _WORDS = ("key", "name", "says", "category", "rarity", "sign", "fact")
 _MAY_HAVE = {*_WORDS, "at_least", "where", "xp", "coins"}
 
@@ -35,6 +42,11 @@ class Badge:
     at_least: int
     xp: int
     coins: int
+
+    @property
+    def mechanic(self) -> str | None:
+        """The mechanic beside badges of which this one is a trace, None if it is about learning alone."""
+        return _MECHANIC_OF.get(self.count.fact)
 
 
 def read_catalogue(text: str) -> tuple[Badge, ...]:
@@ -81,6 +93,11 @@ _in_force: list[tuple[Badge, ...]] = []
 def badges() -> tuple[Badge, ...]:
     """The badges in force, in their order."""
     return _in_force[0] if _in_force else own_catalogue()
+
+
+def is_trace(key: str, hidden: frozenset[str]) -> bool:
+    """Whether the badge of this key would be a trace of what somebody has left out."""
+    return bool(hidden) and any(badge.key == key and badge.mechanic in hidden for badge in badges())
 
 
 def play_for(chosen: tuple[Badge, ...] | None) -> None:

@@ -1,6 +1,6 @@
 """Reads about badges: the whole board with how far it is to each, what was earned, what one lesson brought."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -60,12 +60,15 @@ class BadgeBoard:
         return sum(len(group.badges) for group in self.groups)
 
 
-def badge_board(user_id: int) -> BadgeBoard:
-    """The learner's own board. Three statements, writes nothing: what is due but not granted waits for the next lesson."""
+def badge_board(user_id: int, hidden: Container[str] = frozenset()) -> BadgeBoard:
+    """The learner's own board. Three statements, writes nothing: what is due but not granted waits for the next lesson.
+
+    Badges for a mechanic in `hidden` are left out, here and in the other reads.
+    """
     player = player_state(user_id)
     counted = read_counts(user_id, countable(still_open(player)))
     dates = dict(_earned(user_id))
-    views = [_view(badge, so_far(badge, player, counted), dates.get(badge.key)) for badge in badges()]
+    views = [_view(badge, so_far(badge, player, counted), dates.get(badge.key)) for badge in _shown(hidden)]
     groups = (BadgeGroup(name, tuple(view for view in views if view.category == name)) for name in CATEGORIES)
     steps = {badge.key for badge in badges() if badge.count.fact == "level"}
     begun = [view for view in views if 0 < view.so_far < view.at_least and view.key not in steps]
@@ -77,17 +80,21 @@ def badge_board(user_id: int) -> BadgeBoard:
     )
 
 
-def earned_badges(user_id: int) -> tuple[BadgeView, ...]:
+def earned_badges(user_id: int, hidden: Container[str] = frozenset()) -> tuple[BadgeView, ...]:
     """What somebody has earned, the newest first; badges that the catalogue no longer names are left out."""
-    known = {badge.key: badge for badge in badges()}
+    known = {badge.key: badge for badge in _shown(hidden)}
     return tuple(_view(known[key], known[key].at_least, day) for key, day in _earned(user_id) if key in known)
 
 
-def badges_in(entries: Iterable[EntryLine]) -> tuple[BadgeView, ...]:
+def badges_in(entries: Iterable[EntryLine], hidden: Container[str] = frozenset()) -> tuple[BadgeView, ...]:
     """The badges that these entries of the ledger have paid, in the catalogue's order."""
     paid = {line.source: line.local_date for line in entries if line.rule == "badge"}
-    found = ((badge, paid.get(f"badge:{badge.key}")) for badge in badges())
+    found = ((badge, paid.get(f"badge:{badge.key}")) for badge in _shown(hidden))
     return tuple(_view(badge, badge.at_least, day) for badge, day in found if day is not None)
+
+
+def _shown(hidden: Container[str]) -> list[Badge]:
+    return [badge for badge in badges() if badge.mechanic not in hidden]
 
 
 def _earned(user_id: int) -> list[tuple[str, date]]:

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from types import MappingProxyType
 from typing import Any
+
+from codyverse.gamification.badge_catalogue import is_trace
 
 _MONTHS = (
     "January",
@@ -119,6 +122,31 @@ class Rule:
     says: str
 
 
+MECHANIC_OF = MappingProxyType(
+    {
+        "goal": "goals",
+        "all_goals": "goals",
+        "level": "xp",
+        "badge": "badges",
+        "quest": "leagues",
+        "purchase": "coins",
+    }
+)
+"""The mechanic of which a rule's name and reasons are a trace. Lessons are no mechanic."""
+_SAYS_NOTHING = "Something beside your lessons"
+
+
+def reason_without(rule: str, source: str, told: str, hidden: frozenset[str]) -> str:
+    """The reason of an entry as somebody reads it who has left out these mechanics.
+
+    What a goal or a badge asks may be about any of them, and what was bought may guard a streak; so with something
+    hidden these sentences end before they say it.
+    """
+    if MECHANIC_OF.get(rule) in hidden or is_trace(source.removeprefix("badge:"), hidden):
+        return _SAYS_NOTHING
+    return told.partition(": ")[0] if hidden and rule in {"goal", "badge", "purchase"} else told
+
+
 RULES = (
     Rule(
         "lesson",
@@ -136,7 +164,7 @@ RULES = (
     Rule("goal", "Daily goals", "Each of the day's three goals pays coins once, when it is reached."),
     Rule("all_goals", "All goals of a day", "Reaching all three goals of a day pays a gem on top."),
     Rule("level", "Levels", "A new level pays as many gems as its number; several passed at once all pay."),
-    Rule("badge", "Badges", "A badge pays XP and coins once, by how rare it is."),
+    Rule("badge", "Badges", "A badge pays once, by how rare it is."),
     Rule(
         "quest", "League quests", "A quest that a league reached together pays each who did a lesson for it."
     ),

@@ -45,8 +45,9 @@ def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
     if row.goals is not None:
         goals = tuple(Goal(*stored[:4]) for stored in row.goals)
         return GoalsOfDay(goals, frozenset(stored[0] for stored in row.goals if stored[4]), progress, True)
-    intensity = Preferences.read(row.preferences).goal_intensity
-    goals = rules.goals_for(user_id, day, intensity, row.unfinished, numbers(), weak=row.weak)
+    chosen = Preferences.read(row.preferences)
+    whose = (user_id, day, chosen.goal_intensity, row.unfinished, numbers())
+    goals = rules.goals_for(*whose, weak=row.weak, hidden=chosen.hidden)
     return GoalsOfDay(goals, frozenset(), progress, False)
 
 

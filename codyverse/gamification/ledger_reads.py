@@ -1,6 +1,6 @@
 """Reads of the ledger: its pages, one entry, the rules there are to filter by."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
-from codyverse.gamification.explain import RULES, Rule, reason, rule_of
+from codyverse.gamification.explain import MECHANIC_OF, RULES, Rule, reason, reason_without, rule_of
 
 _PAGE_MAX = 200
 
@@ -28,6 +28,10 @@ class EntryLine:
     created_at: datetime
     attempt_id: int | None
     lesson_id: int | None = None
+
+    def said(self, hidden: frozenset[str]) -> str:
+        """The reason for somebody who has left out these mechanics: theirs are not named."""
+        return reason_without(self.rule, self.source, self.reason, hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,12 @@ def ledger_entry(user_id: int, entry_id: int) -> EntryLine:
     return line(row)
 
 
-def ledger_rules(user_id: int, currencies: Iterable[str] = CURRENCIES) -> tuple[Rule, ...]:
-    """The rules by which the learner has entries of these currencies, to filter by."""
-    values = {"user_id": user_id, "currencies": list(currencies), "rules": [rule.key for rule in RULES]}
+def ledger_rules(
+    user_id: int, currencies: Iterable[str] = CURRENCIES, hidden: Container[str] = frozenset()
+) -> tuple[Rule, ...]:
+    """The rules by which the learner has entries of these currencies, to filter by; not those of hidden mechanics."""
+    keys = [rule.key for rule in RULES if MECHANIC_OF.get(rule.key) not in hidden]
+    values = {"user_id": user_id, "currencies": list(currencies), "rules": keys}
     return tuple(rule_of(key) for key in session.connection().execute(_RULES, values).scalars())
 
 

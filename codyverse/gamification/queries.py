@@ -24,6 +24,7 @@ from codyverse.gamification.ledger_reads import (
     line,
 )
 from codyverse.gamification.numbers import numbers
+from codyverse.gamification.shop_catalogue import unlocked_at
 from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
 from codyverse.gamification.streaks import to_mend
 
@@ -123,12 +124,13 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class LevelView:
-    """A level that was reached, and the gems that it paid."""
+    """A level that was reached, the gems that it paid, and what it opened in the shop."""
 
     number: int
     name: str
     icon: str
     gems: int
+    opens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +361,8 @@ def _level_up(entries: tuple[EntryLine, ...]) -> LevelView | None:
         return None
     number, gems = max(reached)
     level = ladder[number - 1]
-    return LevelView(number, level.name, level.icon, gems)
+    opens = tuple(item.name for each, _ in sorted(reached) for item in unlocked_at(each))
+    return LevelView(number, level.name, level.icon, gems, opens)
 
 
 def _reached(row: Row[*tuple[Any, ...]]) -> GoalView:

@@ -6,7 +6,7 @@ streak has a module of its own, `streaks.py`.
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -180,6 +180,7 @@ def goals_for(
     numbers: GameNumbers = DEFAULTS,
     *,
     weak: int = 0,
+    hidden: Container[str] = frozenset(),
 ) -> tuple[Goal, ...]:
     """The three goals of a learner's day: the same whenever and wherever it is asked.
 
@@ -187,10 +188,11 @@ def goals_for(
     many finished ones are `weak` (best score below 80), most of all. Somebody with weak lessons is asked to do one
     better. The other goals are of different kinds out of lessons, xp, minutes and first_try; which of them rest changes
     by a hash of learner and date. XP and first tries come only from new lessons: with too few left, the kinds are
-    lessons, minutes and right (right answers of any lesson), so that every goal can be reached.
+    lessons, minutes and right (right answers of any lesson), so that every goal can be reached. With XP among the
+    `hidden` mechanics no goal is about XP.
     """
     targets = _known(intensity, numbers)
-    kinds = ["lessons", "xp", "minutes", "first_try"]
+    kinds = [kind for kind in ("lessons", "xp", "minutes", "first_try") if kind not in hidden]
     if unfinished < targets["lessons"]:
         kinds = ["lessons", "minutes", "right"]
     due = ["mended"] if weak >= targets["mended"] else []

@@ -6,6 +6,7 @@ from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.courses.events import LessonsPublished
 from codyverse.gamification.events import BadgeEarned, GoalReached, LevelReached
+from codyverse.gamification.leagues.events import LeagueClosed
 from codyverse.notifications.services import tell
 from codyverse.notifications.statements import FOLLOWERS, LATELY_ACTIVE
 
@@ -40,6 +41,17 @@ def on_goal_reached(event: GoalReached) -> None:
         "all_reached": event.all_reached,
     }
     tell("goal", f"goal:{event.local_date}:{event.slot}", details, [event.user_id], event.at)
+
+
+def on_league_closed(event: LeagueClosed) -> None:
+    """The result of a league's week."""
+    details = {
+        "place": event.rank,
+        "members": event.members,
+        "quest": event.quest_reached,
+        "coins": event.coins,
+    }
+    tell("league", f"league:{event.week}", details, [event.user_id], event.at)
 
 
 def on_lessons_published(event: LessonsPublished) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from codyverse.accounts.rules import game_date
+from codyverse.gamification.badge_catalogue import is_trace
 from codyverse.gamification.explain import goal_text
 
 KINDS = ("badge", "level", "goal", "streak", "league", "course")
@@ -53,7 +54,8 @@ def _badge(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
     xp, coins = int(details.get("xp", 0)), int(details.get("coins", 0))
     brought = [f"{xp} XP"] if xp and "xp" not in hidden else []
     brought += [counted(coins, "coin")] if coins and "coins" not in hidden else []
-    return Words(f"Badge earned: {details['name']}", f"It brings {' and '.join(brought)}." if brought else "")
+    name = "" if is_trace(str(details.get("badge", "")), hidden) else f": {details['name']}"
+    return Words(f"Badge earned{name}", f"It brings {' and '.join(brought)}." if brought else "")
 
 
 def _level(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
@@ -67,6 +69,8 @@ def _goal(details: Mapping[str, Any], hidden: frozenset[str]) -> Words:
     text = "" if "coins" in hidden or not coins else f"It brings {counted(coins, 'coin')}."
     if details.get("all_reached"):
         text = " ".join(["All three goals of the day are done.", *([text] if text else [])])
+    if details["goal"] in hidden:
+        return Words("Goal reached", text)
     return Words(f"Goal reached: {goal_text(details['goal'], int(details['target']))}", text)
 
 

@@ -135,7 +135,8 @@ def unsubscribe(token: str) -> None:
 def remind_of_streaks(at: datetime, after_user_id: int = 0) -> Batch:
     """Remind those whose streak needs a lesson today, once per day; a batch of learners by id.
 
-    Due is who learned yesterday but not today, about a day after their last lesson, while people there are awake.
+    Due is who learned yesterday but not today, about a day after their last lesson, while people there are awake. Whoever
+    counts by weeks is not reminded: a day without a lesson is no risk for them.
     """
     values = {
         "after": after_user_id,

@@ -69,6 +69,7 @@ ALIVE_STREAKS = text("""
     from players as player join users on users.id = player.user_id
     where player.user_id > :after and player.streak >= :shortest and player.streak_date between :since and :until
           and users.deactivated_at is null and not coalesce(users.preferences -> 'hidden' ? 'streak', false)
+          and users.preferences ->> 'streak_mode' is distinct from 'weekly'
     order by users.id limit :most
 """)
 

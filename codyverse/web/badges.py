@@ -17,4 +17,4 @@ def show() -> Response:
     who = principal()
     if "badges" in who.preferences.hidden:
         return left_out("Badges")
-    return page("pages/badges/badges.html", board=badge_queries.badge_board(who.id))
+    return page("pages/badges/badges.html", board=badge_queries.badge_board(who.id, who.preferences.hidden))

@@ -8,7 +8,7 @@ from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.gamification.leagues import queries, services
 from codyverse.web.access import access, principal
-from codyverse.web.render import page
+from codyverse.web.render import left_out, page
 
 bp = Blueprint("leaderboard", __name__, url_prefix="/leaderboard")
 
@@ -20,7 +20,9 @@ def show() -> Response:
     period = request.args.get("period")
     chosen = period if period in queries.PERIODS else "this"
     who = principal()
-    taking_part = who.preferences.leagues and "leagues" not in who.preferences.hidden
+    if "leagues" in who.preferences.hidden:
+        return left_out("Leagues")
+    taking_part = who.preferences.leagues
     return page(
         "pages/leaderboard/leaderboard.html",
         board=queries.board(who.id, now(), chosen) if taking_part else None,

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from codyverse.core.errors import NotFound
 from codyverse.gamification import queries as game
-from codyverse.gamification.explain import RULES, rule_of
+from codyverse.gamification.explain import MECHANIC_OF, RULES, rule_of
 from codyverse.gamification.queries import EntryLine
 from codyverse.web.access import access, principal
 from codyverse.web.render import left_out, page
@@ -30,7 +30,8 @@ def _shown() -> tuple[str, ...]:
 def _filters() -> tuple[str | None, str | None]:
     """Currency and rule as they were asked for; None for all."""
     currency, rule = request.args.get("currency"), request.args.get("rule")
-    known = {each.key for each in RULES}
+    hidden = principal().preferences.hidden
+    known = {each.key for each in RULES if MECHANIC_OF.get(each.key) not in hidden}
     return (currency if currency in _shown() else None, rule if rule in known else None)
 
 
@@ -50,7 +51,7 @@ def show() -> AnyResponse:
         ledger=game.ledger_page(who.id, before_id, currency, PER_PAGE, rule=rule, currencies=currencies),
         currency=currency,
         rule=rule,
-        rules=game.ledger_rules(who.id, currencies),
+        rules=game.ledger_rules(who.id, currencies, who.preferences.hidden),
         currencies=currencies,
     )
 
@@ -62,7 +63,8 @@ def entry(entry_id: int) -> AnyResponse:
     found = game.ledger_entry(principal().id, entry_id)
     if found.currency not in _shown():
         raise NotFound("There is no such entry.")
-    return page("pages/ledger/entry.html", entry=found, rule=rule_of(found.rule))
+    traceless = MECHANIC_OF.get(found.rule) not in principal().preferences.hidden
+    return page("pages/ledger/entry.html", entry=found, rule=rule_of(found.rule) if traceless else None)
 
 
 @bp.get("/ledger.csv")

@@ -199,13 +199,14 @@ def summary(lesson_id: int, attempt_id: int) -> Response:
     if completion.lesson_id != lesson_id:
         raise NotFound("There is no such attempt.")
     rewards = game.rewards_of(who.id, attempt_id)
-    badges = () if "badges" in who.preferences.hidden else badge_queries.badges_in(rewards.entries)
+    hidden = who.preferences.hidden
+    badges = () if "badges" in hidden else badge_queries.badges_in(rewards.entries, hidden)
     context: dict[str, Any] = {
         "completion": completion,
         "hud": game.player(who.id, now()),
         "rewards": rewards,
         "badges": badges,
-        "announcement": _celebrated(rewards, badges, who.preferences.hidden),
+        "announcement": _celebrated(rewards, badges, hidden),
     }
     if htmx.wants_fragment():
         response = fragment("pages/lessons/summary.html", "summary", "updates", **context)

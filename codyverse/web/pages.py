@@ -1,5 +1,7 @@
 """The landing page, the gallery of components, health."""
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, abort, current_app, make_response, redirect, url_for
 from werkzeug.wrappers import Response
 
@@ -26,7 +28,7 @@ def gallery() -> Response:
     """Every component in every state, for those who build; not in production."""
     if current_app.config["CODYVERSE_ENV"] in {"staging", "production"}:
         abort(404)
-    return page("pages/gallery/gallery.html")
+    return page("pages/gallery/gallery.html", moment=datetime(2026, 10, 9, 14, 5, tzinfo=UTC))
 
 
 @bp.get("/health/live")

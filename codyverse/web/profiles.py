@@ -31,7 +31,7 @@ def show(handle: str) -> Response:
         profile=found,
         shown=shown,
         card=game.player(found.user_id, now()) if shown & {"level", "streak"} else None,
-        badges=badge_queries.earned_badges(found.user_id) if "badges" in shown else (),
+        badges=badge_queries.earned_badges(found.user_id, hidden) if "badges" in shown else (),
         lessons=sum(progress.course_progress(found.user_id).values()) if "lessons" in shown else None,
     )
     response.headers["X-Robots-Tag"] = "noindex"

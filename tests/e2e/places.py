@@ -7,9 +7,14 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from codyverse import jobs
 from codyverse.accounts import profiles
+from codyverse.accounts import services as accounts
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import db, unit_of_work
+from codyverse.gamification import shop
+from codyverse.gamification.leagues import services as leagues
+from codyverse.gamification.leagues.rules import week_of
 from codyverse.progress import rehearsal, services
 from tests.e2e.conftest import Site
 from tests.factories import make_user
@@ -59,6 +64,9 @@ def prepare(site: Site) -> Places:
             profiles.change_profile_page(
                 user_id, handle="pia", public=True, shown=frozenset(profiles.SHOWABLE)
             )
+        with unit_of_work():
+            shop.purchase(user_id, "scarf", "nonce-of-a-scarf")
+            shop.wear(user_id, "outfit", "scarf")
         own = {
             "dashboard": "/dashboard",
             "courses, signed in": "/courses",
@@ -67,6 +75,12 @@ def prepare(site: Site) -> Places:
             "intro, done before": f"/lessons/{lessons[0]}",
             "summary": f"/lessons/{last}/attempts/{attempt}",
             "ledger": "/ledger",
+            "ledger, filtered": "/ledger?currency=coins&rule=lesson",
+            "ledger, one entry": f"/ledger/{_newest_entry(user_id)}",
+            "shop": "/shop",
+            "goals": "/goals",
+            "progress": "/progress",
+            "progress, last month": f"/progress?month={now() - timedelta(days=30):%Y-%m}",
             "badges": "/badges",
             "public page, form": "/settings/public",
             "public page, own": "/u/pia",
@@ -75,6 +89,8 @@ def prepare(site: Site) -> Places:
             "unread notifications": "/notifications?show=unread",
             "what to hear of": "/notifications/settings",
         }
+        _leagues_of(user_id, lessons[25:33])
+        own |= {"league": "/leaderboard", "league, last result": "/leaderboard?period=last"}
         own |= dict(_steps_of_each_kind(user_id, [tuple(row) for row in steps], set(lessons[6:20])))
         db.session.remove()
     strangers = {
@@ -88,6 +104,32 @@ def prepare(site: Site) -> Places:
         "not found": "/no/such/place",
     }
     return Places(email, beginner, strangers, own)
+
+
+def _leagues_of(user_id: int, lessons: list[int]) -> None:
+    """A league of two weeks ago, closed, and one of this week, in company."""
+    dice, style = random.Random(11), rehearsal.Style(0.7)
+    before, today = now() - timedelta(days=14), now() - timedelta(hours=1)
+    with standing_at(before):
+        company = [make_user(name=name) for name in ("Ann", "Bo", "Cem", "Dee", "Eli", "Fay")]
+    for each in (user_id, *company):
+        with unit_of_work():
+            accounts.choose_leagues(each, wanted=True)
+            leagues.join(each, week_of(before.date()), before)
+    for place, each in enumerate((*company, user_id)):
+        then, this_week = lessons[: 1 + place % 4], lessons[4 : 5 + (place + 2) % 4]
+        plays = [(before, lesson) for lesson in then if each != user_id] + [
+            (today, lesson) for lesson in this_week
+        ]
+        for at, lesson_id in plays:
+            with unit_of_work():
+                rehearsal.play(each, lesson_id, at, until=now(), style=style, dice=dice)
+    jobs.run("leagues-close")
+
+
+def _newest_entry(user_id: int) -> int:
+    newest = text("select max(id) from ledger_entries where user_id = :id")
+    return int(db.session.execute(newest, {"id": user_id}).scalar_one())
 
 
 def _steps_of_each_kind(

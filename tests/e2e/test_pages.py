@@ -45,7 +45,7 @@ def everywhere(open_page: Opener, places: Places, **more: Any) -> list[tuple[str
         *found,
         *(
             (f"{path}, empty", path, beginner)
-            for path in ("/dashboard", "/badges", "/ledger", "/notifications")
+            for path in ("/dashboard", "/badges", "/ledger", "/leaderboard", "/notifications")
         ),
     ]
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -236,6 +237,25 @@ def test_make_run_and_ctrl_c_in_a_terminal(launch: Launch) -> None:
     server.process.wait(timeout=30)
     assert eventually(server.is_gone)
     assert "Everything is saved." in server.said()
+    assert "Traceback" not in server.said()
+
+
+def test_the_streams_and_the_jobs_are_served_too_and_the_jobs_come_back(launch: Launch) -> None:
+    server = launch().wait()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/notifications/stream", timeout=10)
+    assert caught.value.code == 401, "the stream is there, and not for strangers"
+
+    def jobs() -> list[psutil.Process]:
+        server.remember()
+        return [each for each in server.family if _lives(each) and "--beside-server" in each.cmdline()]
+
+    [before] = jobs()
+    before.kill()
+    assert eventually(lambda: [each for each in jobs() if each != before] != [], 30)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(timeout=30) == 0
+    assert server.is_gone()
     assert "Traceback" not in server.said()
 
 

@@ -14,6 +14,7 @@ from codyverse.gamification import queries, services
 from codyverse.gamification.events import GoalReached, LevelReached, RewardPaid
 from codyverse.gamification.models import DailyGoal, LedgerEntry, Player
 from codyverse.gamification.rules import goals_for
+from codyverse.gamification.shop_catalogue import unlocked_at
 from codyverse.progress import services as study
 from codyverse.progress.models import ActivityDay
 from tests.domains.study import (
@@ -163,7 +164,9 @@ def test_levels_pay_their_number_also_when_several_are_passed_at_once(ada: int, 
         ("gems", 3, "level", "level:3"),
     ]
     rewards = queries.rewards_of(ada, attempt_id)
-    assert rewards.level_up == queries.LevelView(3, "Student", "🌓", 3)
+    opens = tuple(item.name for level in (2, 3) for item in unlocked_at(level))
+    assert rewards.level_up == queries.LevelView(3, "Student", "🌓", 3, opens)
+    assert {"Reading glasses", "Bobble hat"} <= set(opens)
     assert "Level 3, Student" in [line.reason for line in rewards.entries]
     assert [each.level for each in news if isinstance(each, LevelReached)] == [2, 3]
     assert card(ada).level == 3

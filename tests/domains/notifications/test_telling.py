@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from codyverse.accounts import services as accounts
+from codyverse.accounts.models import User
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import session, unit_of_work
 from codyverse.core.errors import Invalid
+from codyverse.core.events import publish
+from codyverse.gamification.leagues.events import LeagueClosed
 from codyverse.gamification.services import keep_todays_goals
 from codyverse.notifications import queries, services
 from codyverse.notifications.queries import Bell
@@ -253,3 +256,25 @@ def test_fifty_at_once_tell_once(committed_app: Flask) -> None:
 
     assert sum(together(committed_app, [act] * 50)) == 1
     assert bell(who).unread == 1
+
+
+def test_the_result_of_a_league(who: int) -> None:
+    at = now()
+    result = LeagueClosed(who, at.date(), 2, 14, 310, True, 20, at, at.date())
+    for _ in range(2):
+        with unit_of_work():
+            publish(result)
+    [line] = queries.listing(who, NOBODY_HIDES, 2**62, 50).lines
+    assert line.title == "Your league's week is over: place 2 of 14"
+    assert line.text == "Together you finished the quest, which brings you 20 coins."
+
+
+def test_who_counts_by_weeks_is_not_reminded_of_days(app: Flask) -> None:
+    last = datetime(2026, 3, 9, 18, 0, tzinfo=UTC)
+    with standing_at(last - timedelta(days=9)):
+        who = make_user()
+    streak_of(who, 3, last)
+    with unit_of_work():
+        stored = {"streak_mode": "weekly"}
+        session.execute(update(User).where(User.id == who).values(preferences=stored))
+    assert remind(last + timedelta(hours=24)) == 0
