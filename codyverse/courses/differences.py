@@ -76,7 +76,8 @@ def differences(stored: Stored, course: CourseSource, position: int) -> tuple[Ch
     """
     digest = f"{VERSION}:{course.digest}"
     kept = stored.course
-    if kept and not kept.retired and (kept.values["digest"], kept.values["position"]) == (digest, position):
+    same = kept and (kept.values["digest"], kept.values["position"]) == (digest, position)
+    if course.digest and same and kept and not kept.retired:
         return ()
     wanted = {
         "title": course.title,

@@ -56,7 +56,7 @@ def test_a_folder_that_is_no_database(empty: Path, hire: Hire) -> None:
 
 
 def test_a_start_that_was_interrupted_is_begun_anew(empty: Path, hire: Hire) -> None:
-    half = empty / "postgres" / "data.new"
+    half = empty / "postgres" / "data.new.1.left"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("half of it")
     assert hire().take().sql("select 1") == [[1]]
@@ -66,7 +66,7 @@ def test_a_start_that_was_interrupted_is_begun_anew(empty: Path, hire: Hire) -> 
 def test_kill_9_during_the_first_start_loses_nothing(empty: Path, hire: Hire) -> None:
     hasty = hire()
     hasty.tell("take")
-    assert eventually((empty / "postgres" / "data.new").exists)
+    assert eventually(lambda: any((empty / "postgres").glob("data.new.*")))
     hasty.kill()
     assert hire().take().sql("select 1") == [[1]]
 

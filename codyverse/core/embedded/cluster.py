@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -145,8 +146,10 @@ def _create(data: Path, programs: Programs, account: Account, *, sync: bool) -> 
             f"The disk is full: {data.parent} has {free // 1_000_000} MB left and the database needs "
             f"{NEEDED_BYTES // 1_000_000} MB. Make room, or choose another disk with CODYVERSE_DATA."
         )
-    draft = data.with_name("data.new")
-    shutil.rmtree(draft, ignore_errors=True)
+    # A name of its own: initdb may outlive a starter that was killed, and would clean up in the next one's folder.
+    for left in data.parent.glob("data.new.*"):
+        shutil.rmtree(left, ignore_errors=True)
+    draft = data.with_name(f"data.new.{os.getpid()}.{secrets.token_hex(4)}")
     draft.mkdir(mode=0o700)
     try:
         account.give(draft)
