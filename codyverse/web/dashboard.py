@@ -18,9 +18,11 @@ bp = Blueprint("dashboard", __name__)
 def show() -> Response:
     """Everything at one glance, right at once after a lesson."""
     who = principal()
+    board = game.board(who.id, now())
     return page(
         "pages/dashboard/dashboard.html",
-        goals=game.goals(who.id, now()),
+        hud=board.card,
+        goals=board.goals,
         resume=progress.continue_with(who.id),
         courses=courses.catalogue(),
         done=progress.course_progress(who.id),

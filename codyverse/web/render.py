@@ -21,12 +21,20 @@ MONTHS = (
 )
 
 
-def shared() -> dict[str, Any]:
-    """What every page is given: who is signed in, their standing and their bell for the head of the page."""
-    who = principal_or_none()
-    card: PlayerCard | None = game.player(who.id, now()) if who else None
-    bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
-    return {"principal": who, "hud": card, "bell": bell}
+def shared(given: dict[str, Any]) -> dict[str, Any]:
+    """What every page is given: who is signed in, their standing and their bell for the head of the page.
+
+    What the view has read already, under the same name, is not read again.
+    """
+    everything = {"principal": principal_or_none()} | given
+    who = everything["principal"]
+    if "hud" not in everything:
+        card: PlayerCard | None = game.player(who.id, now()) if who else None
+        everything["hud"] = card
+    if "bell" not in everything:
+        bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
+        everything["bell"] = bell
+    return everything
 
 
 def local_time(moment: datetime, time_zone: str) -> str:
@@ -48,7 +56,7 @@ def install(app: Flask) -> None:
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """A whole page."""
-    response = make_response(render_template(template, **(shared() | context)), status)
+    response = make_response(render_template(template, **shared(context)), status)
     return htmx.vary(response)
 
 
@@ -59,7 +67,7 @@ def left_out(what: str) -> Response:
 
 def fragment(template: str, *blocks: str, status: int = 200, **context: Any) -> Response:
     """Some blocks of a page, for htmx to swap in."""
-    everything = shared() | context
+    everything = shared(context)
     html = (
         render_block(template, blocks[0], **everything)
         if len(blocks) == 1
