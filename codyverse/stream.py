@@ -24,6 +24,7 @@ import psycopg2
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadSignature
+from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse.accounts.queries import SESSION_DAYS, principal_for_token
 from codyverse.core.database import session
@@ -139,7 +140,12 @@ class Streams:
         if scope["method"] != "GET":
             await _refuse(send, 405, [(b"allow", b"GET")])
             return
-        user_id = await self._whose(scope)
+        try:
+            user_id = await self._whose(scope)
+        except SQLAlchemyError as fault:
+            log.warning("streams: nobody can be looked up: %s", str(fault).strip().partition("\n")[0])
+            await _refuse(send, 503, [(b"retry-after", b"5")])
+            return
         if user_id is None:
             await _refuse(send, 401)
             return

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import threading
 from datetime import UTC
@@ -48,18 +49,18 @@ def run(name: str) -> None:
 
 
 @click.command("worker")
-@click.option(
-    "--beside-server", is_flag=True, hidden=True, help="End with the process that started this one."
-)
+@click.option("--beside-server", type=int, metavar="PID", hidden=True, help="End with this parent process.")
 @with_appcontext
 @speaks_plainly
-def worker(beside_server: bool) -> None:
+def worker(beside_server: int | None) -> None:
     """Run the scheduled jobs until Ctrl-C or SIGTERM. Several workers are fine: each job runs in one of them only.
 
     A job that is running when the worker is asked to stop is finished first.
     """
     if beside_server:
         processes.end_with_parent()
+        if os.getppid() != beside_server:  # it ended while this process was starting
+            return
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

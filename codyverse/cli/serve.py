@@ -164,7 +164,7 @@ def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
 
 def _start_worker() -> subprocess.Popen[bytes]:
     """The process of the jobs; it ends when this one does."""
-    command = [sys.executable, "-P", "-m", "flask", "worker", "--beside-server"]
+    command = [sys.executable, "-P", "-m", "flask", "worker", "--beside-server", str(os.getpid())]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 

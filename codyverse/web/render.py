@@ -21,17 +21,21 @@ MONTHS = (
 )
 
 
-def shared(context: dict[str, Any]) -> dict[str, Any]:
-    """What every page is given besides its own: who is signed in, their standing and their bell for the head of the page.
+def shared(given: dict[str, Any]) -> dict[str, Any]:
+    """What every page is given: who is signed in, their standing and their bell for the head of the page.
 
-    A page that shows more of the standing, such as the last days, brings its own `hud`.
+    What the view has read already, under the same name, is not read again: a page that shows more of the standing,
+    such as the last days, brings its own `hud`.
     """
-    who = principal_or_none()
-    bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
-    if "hud" in context:
-        return {"principal": who, "bell": bell} | context
-    card: PlayerCard | None = game.player(who.id, now(), week=False) if who else None
-    return {"principal": who, "hud": card, "bell": bell} | context
+    everything = {"principal": principal_or_none()} | given
+    who = everything["principal"]
+    if "hud" not in everything:
+        card: PlayerCard | None = game.player(who.id, now(), week=False) if who else None
+        everything["hud"] = card
+    if "bell" not in everything:
+        bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
+        everything["bell"] = bell
+    return everything
 
 
 def local_time(moment: datetime, time_zone: str) -> str:

@@ -264,3 +264,12 @@ def test_killing_make_stops_the_server(launch: Launch) -> None:
     server = launch(["make", "run"]).wait()
     server.process.kill()
     assert eventually(server.is_gone, 30)
+
+
+def test_a_jobs_process_that_comes_too_late_ends_at_once(folder: Path) -> None:
+    """Whoever started it was killed before it could ask to be told."""
+    command = [*FLASK, "worker", "--beside-server", "1"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(folder, free_port()), timeout=60, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
