@@ -41,7 +41,16 @@ def everywhere(open_page: Opener, places: Places, **more: Any) -> list[tuple[str
     beginner = sign_in(open_page("/", **more), places.beginner)
     found = [(name, path, stranger) for name, path in places.open.items()]
     found += [(name, path, learner) for name, path in places.own.items()]
-    empty = ("/dashboard", "/badges", "/goals", "/ledger", "/leaderboard", "/notifications", "/progress", "/shop")
+    empty = (
+        "/dashboard",
+        "/badges",
+        "/goals",
+        "/ledger",
+        "/leaderboard",
+        "/notifications",
+        "/progress",
+        "/shop",
+    )
     return [*found, *((f"{path}, empty", path, beginner) for path in empty)]
 
 
