@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from codyverse import mailing
+from codyverse import delivering, mailing
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Conflict, NotFound, Unavailable
@@ -23,6 +23,7 @@ from codyverse.notifications import post
 from codyverse.notifications import services as notifications
 from codyverse.notifications.rules import counted
 from codyverse.notifications.services import Batch
+from codyverse.webhooks import services as webhooks
 
 log = structlog.get_logger("codyverse.jobs")
 
@@ -74,15 +75,32 @@ def _send_mails() -> str:
     return f"{', '.join(said)}." if said else ""
 
 
+def _send_webhooks() -> str:
+    done = delivering.deliver()
+    said = [f"{done.delivered} delivered"] if done.delivered else []
+    said += [f"{done.later} to be tried again"] if done.later else []
+    said += [f"{done.failed} failed for good"] if done.failed else []
+    return f"Webhooks: {', '.join(said)}." if said else ""
+
+
 def _forget_old() -> str:
-    gone = 0
     at = now()
+    news = _until_nothing_is_left(lambda: notifications.forget_old(at))
+    told = _until_nothing_is_left(webhooks.forget_old)
+    said = [f"{news} old notifications and mails"] if news else []
+    said += [f"{counted(told, 'event')} of webhooks"] if told else []
+    return f"Forgot {' and '.join(said)}." if said else ""
+
+
+def _until_nothing_is_left(forget: Callable[[], int]) -> int:
+    """One unit of work per batch; how much went."""
+    gone = 0
     while True:
         with unit_of_work():
-            batch = notifications.forget_old(at)
+            batch = forget()
         gone += batch
         if not batch:
-            return f"Forgot {gone} old notifications and mails." if gone else ""
+            return gone
 
 
 def _close_leagues() -> str:
@@ -109,8 +127,14 @@ JOBS: tuple[Job, ...] = (
     ),
     Job("digests", "*/15 * * * *", "Write the daily mails of those who asked for them.", _write_digests),
     Job("mails", "* * * * *", "Send the mails that wait.", _send_mails),
+    Job("webhooks", "* * * * *", "Tell webhooks what happened.", _send_webhooks),
     Job("leagues-close", "5 * * * *", "Close the leagues whose week is over everywhere.", _close_leagues),
-    Job("forget", "17 3 * * *", "Delete notifications read long ago, and old mails.", _forget_old),
+    Job(
+        "forget",
+        "17 3 * * *",
+        "Delete notifications read long ago, old mails, old events of webhooks.",
+        _forget_old,
+    ),
 )
 """All jobs, in the order of `flask jobs list`."""
 

@@ -150,3 +150,18 @@ class ActivityDay(Base):
     seconds: Mapped[int] = mapped_column(server_default="0")
     xp: Mapped[int] = mapped_column(server_default="0")
     mended: Mapped[int] = mapped_column(server_default="0")
+
+
+class CourseCompletion(Base):
+    """A learner had finished every lesson that a course offered then. Lessons that come later change nothing about it."""
+
+    __tablename__ = "course_completions"
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "course_id"),
+        Index("ix_course_completions_course_id", "course_id"),
+    )
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    course_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("courses.id"))
+    completed_at: Mapped[datetime]
+    local_date: Mapped[date]
