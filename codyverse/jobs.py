@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import structlog
 
 from codyverse import delivering, mailing
+from codyverse.accounts import people
+from codyverse.core import idempotency
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Conflict, NotFound, Unavailable
@@ -85,11 +87,14 @@ def _send_webhooks() -> str:
 
 def _forget_old() -> str:
     at = now()
-    news = _until_nothing_is_left(lambda: notifications.forget_old(at))
-    told = _until_nothing_is_left(webhooks.forget_old)
-    said = [f"{news} old notifications and mails"] if news else []
-    said += [f"{counted(told, 'event')} of webhooks"] if told else []
-    return f"Forgot {' and '.join(said)}." if said else ""
+    kinds = {
+        "old notifications and mails": lambda: notifications.forget_old(at),
+        "answers kept for programs": lambda: idempotency.forget_old(at),
+        "old events of webhooks": webhooks.forget_old,
+    }
+    gone = {what: _until_nothing_is_left(forget) for what, forget in kinds.items()}
+    said = [f"{what} ({number})" for what, number in gone.items() if number]
+    return f"Forgot {', '.join(said)}." if said else ""
 
 
 def _until_nothing_is_left(forget: Callable[[], int]) -> int:
@@ -101,6 +106,15 @@ def _until_nothing_is_left(forget: Callable[[], int]) -> int:
         gone += batch
         if not batch:
             return gone
+
+
+def _erase() -> str:
+    with unit_of_work():
+        due = people.due_for_erasure(now())
+    for user_id in due:
+        with unit_of_work():
+            people.erase(user_id)
+    return f"Erased {counted(len(due), 'account')}." if due else ""
 
 
 def _close_leagues() -> str:
@@ -129,10 +143,11 @@ JOBS: tuple[Job, ...] = (
     Job("mails", "* * * * *", "Send the mails that wait.", _send_mails),
     Job("webhooks", "* * * * *", "Tell webhooks what happened.", _send_webhooks),
     Job("leagues-close", "5 * * * *", "Close the leagues whose week is over everywhere.", _close_leagues),
+    Job("erase", "37 * * * *", "Erase the accounts whose owners asked for it 30 days ago.", _erase),
     Job(
         "forget",
         "17 3 * * *",
-        "Delete notifications read long ago, old mails, old events of webhooks.",
+        "Delete notifications read long ago, old mails and events of webhooks, what was kept for requests sent twice.",
         _forget_old,
     ),
 )

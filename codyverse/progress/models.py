@@ -13,11 +13,13 @@ from sqlalchemy import (
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
+    null,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 
 class Attempt(Base):
@@ -165,3 +167,13 @@ class CourseCompletion(Base):
     course_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("courses.id"))
     completed_at: Mapped[datetime]
     local_date: Mapped[date]
+
+
+register(
+    Personal("attempts", leave_out=("seed",)),
+    Personal("attempt_steps", owner="attempt_id", through="attempts", blank={"draft": null()}),
+    Personal("answers", blank={"answer": {}}),
+    Personal("lesson_progress"),
+    Personal("activity_days"),
+    Personal("course_completions"),
+)

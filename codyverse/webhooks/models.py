@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 OPEN = "delivered_at is null and failed_at is null"
 
@@ -92,3 +93,10 @@ class WebhookDelivery(Base):
     failed_at: Mapped[datetime | None]
     status_code: Mapped[int | None] = mapped_column(SmallInteger)
     fault: Mapped[str] = mapped_column(Text, server_default="")
+
+
+register(
+    Personal("webhooks", leave_out=("sealed_secret",), gone="deleted"),
+    Personal("webhook_events", gone="deleted"),
+    Personal("webhook_deliveries", owner="webhook_id", through="webhooks", gone="deleted"),
+)

@@ -7,7 +7,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 ENTITLED = """
-    hook.off_at is null and owner.deactivated_at is null and (hook.scope = 'own' or owner.role = 'operator')
+    hook.off_at is null and owner.deactivated_at is null and owner.erase_after is null
+    and (hook.scope = 'own' or owner.role = 'operator')
 """
 """Whether a webhook may be told anything (any more)."""
 

@@ -4,8 +4,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, text
 
+from codyverse.accounts import people
 from codyverse.accounts import services as accounts
-from codyverse.core.database import db, session, unit_of_work
+from codyverse.core.database import db, savepoint, session, unit_of_work
+from codyverse.core.errors import Conflict
 from codyverse.core.events import publish
 from codyverse.gamification.events import LevelReached
 from codyverse.progress import services as progress
@@ -113,6 +115,23 @@ def test_whoever_lost_the_role_or_the_account_hears_nothing(near: Flask, ada: in
     assert events() == 0
 
 
+def test_whoever_asked_to_be_erased_hears_nothing_and_leaves_nothing(near: Flask, ada: int) -> None:
+    olga = operator()
+    hook = register(olga, URL, scope="all").webhook_id
+    mine = register(ada, URL).webhook_id
+    with unit_of_work():
+        people.ask_erasure(olga)
+    [lesson] = make_course(Plan())
+    do_lesson(ada, lesson)
+    assert told(olga, hook) == []
+    assert told(ada, mine) != []
+    with unit_of_work():
+        people.erase(ada)
+        people.erase(olga)
+    for table in ("webhooks", "webhook_events", "webhook_deliveries"):
+        assert session.execute(text(f"select count(*) from {table}")).scalar_one() == 0
+
+
 def test_a_course_is_completed_once(near: Flask, ada: int) -> None:
     hook = register(ada, URL, ("course.completed",)).webhook_id
     one, two = make_course(Plan(), Plan(), key="grows")
@@ -154,6 +173,23 @@ def test_rolled_back_it_never_was(near: Flask, ada: int) -> None:
     assert events() == 0, "nothing is left over for the next one"
     complete(ada, attempt)
     assert set(told(ada, hook)) == set(KINDS)
+
+
+def test_a_part_that_was_undone_is_not_told(near: Flask, ada: int) -> None:
+    """As when a request under an Idempotency-Key fails and its failure is kept."""
+    hook = register(ada, URL).webhook_id
+
+    def failing_part() -> None:
+        with savepoint():
+            publish(LevelReached(ada, 3, "Student", 3, NOON, NOON.date()))
+            raise Conflict("no")
+
+    with unit_of_work():
+        publish(LevelReached(ada, 2, "Beginner", 2, NOON, NOON.date()))
+        with pytest.raises(Conflict):
+            failing_part()
+    assert told(ada, hook) == ["level.reached"]
+    assert data("level.reached")["level"] == 2
 
 
 def test_a_fact_is_told_once(near: Flask, ada: int) -> None:
