@@ -40,7 +40,8 @@ def written(name: str, report: Report) -> Path:
     """The page in docs/measured."""
     path = MEASURED / f"{name}.md"
     when = f"Last run: {datetime.now(UTC):%Y-%m-%d}, commit {commit()}"
-    where = f"{platform.system()} with {os.cpu_count()} cores, by `make bench` (bench/{name}.py)"
+    load = os.getloadavg()[1]
+    where = f"{platform.system()} with {os.cpu_count()} cores (load {load:.0f} meanwhile), by `make bench` (bench/{name}.py)"
     bars = "".join(f"\nThe bar does not hold: {bar}\n" for bar in report.missed)
     path.write_text(
         f"# {report.title}\n\n{when}, {where}.\n{bars}\n{report.text.strip()}\n", encoding="utf-8"
@@ -63,7 +64,7 @@ def run(names: Iterable[str]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure, and write docs/measured.")
+    parser = argparse.ArgumentParser("python -m bench.run", description="Measure, and write docs/measured.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of: {', '.join(BENCHMARKS)}")
     names = parser.parse_args().names or list(BENCHMARKS)
     for name in names:
