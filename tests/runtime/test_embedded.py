@@ -55,7 +55,9 @@ def test_kill_9_of_users_and_keeper_leaves_nothing_and_loses_nothing(folder: Pat
 def test_a_killed_keeper_is_replaced_while_the_old_server_still_stops(folder: Path, hire: Hire) -> None:
     person = hire(kind="process").take()
     person.sql("create table kept (n int)")
-    keeper_of(folder).kill()
+    keeper = keeper_of(folder)
+    keeper.kill()
+    keeper.wait(30)  # until it is really gone, everything looks as it should
     person.take()  # what every new connection of the application does
     assert person.sql("select count(*) from kept") == [[0]]
 
