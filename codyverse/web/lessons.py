@@ -51,10 +51,8 @@ def show(lesson_id: int) -> Response:
     return _player_page(player)
 
 
-def _player_page(
-    player: PlayerView, status: int = 200, fault: str = "", *, answered: bool = False
-) -> Response:
-    context: dict[str, Any] = {"player": player, "fault": fault, "answered": answered}
+def _player_page(player: PlayerView, status: int = 200, fault: str = "") -> Response:
+    context: dict[str, Any] = {"player": player, "fault": fault}
     if htmx.wants_fragment():
         return fragment(PLAYER, "step", "updates", status=status, **context)
     return page(PLAYER, status, **context)
@@ -86,7 +84,7 @@ def answer(lesson_id: int, step_id: int) -> Response:
         return _player_page(player, 422, fault.message)
     player = queries.player_at(principal().id, attempt_id, step_id)
     if htmx.wants_fragment():
-        return _player_page(player, answered=True)
+        return _player_page(player)
     return redirect(
         url_for(".show", lesson_id=lesson_id, step=player.current.position, _anchor="verdict"), 303
     )
@@ -107,13 +105,6 @@ def read(lesson_id: int, step_id: int) -> Response:
     with unit_of_work():
         services.finish_teaching(principal().id, attempt_id, step_id)
     return _next_step(lesson_id, attempt_id, step_id)
-
-
-@bp.get("/<id:lesson_id>/steps/<id:step_id>/next")
-@access("learner")
-def following(lesson_id: int, step_id: int) -> Response:
-    """The step after this one."""
-    return _next_step(lesson_id, _open_attempt(lesson_id), step_id)
 
 
 def _next_step(lesson_id: int, attempt_id: int, step_id: int) -> Response:

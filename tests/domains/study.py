@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -23,6 +24,7 @@ from codyverse.progress import services
 from codyverse.progress.models import Attempt, AttemptStep
 
 _numbers = itertools.count(1)
+NOON = datetime(2026, 6, 17, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from codyverse.gamification.rules import goals_for
 from codyverse.progress import services as study
 from codyverse.progress.models import ActivityDay
 from tests.domains.study import (
+    NOON,
     Plan,
     answer,
     answer_all,
@@ -29,19 +30,7 @@ from tests.domains.study import (
 )
 from tests.factories import make_user
 
-NOON = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TODAY = NOON.date()
-
-
-@pytest.fixture
-def clock(app, time_machine):
-    time_machine.move_to(NOON, tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def ada(clock) -> int:
-    return make_user(name="Ada")
 
 
 @pytest.fixture

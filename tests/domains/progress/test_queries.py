@@ -1,6 +1,6 @@
 """What the player, the summary, the course page and the dashboard are told about study."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -10,6 +10,7 @@ from codyverse.core.errors import NotFound
 from codyverse.courses.models import Course, Lesson
 from codyverse.progress import queries, services
 from tests.domains.study import (
+    NOON,
     Plan,
     answer,
     answer_all,
@@ -21,19 +22,6 @@ from tests.domains.study import (
     steps_of,
 )
 from tests.factories import make_user
-
-NOON = datetime(2026, 6, 17, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock(app, time_machine):
-    time_machine.move_to(NOON, tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def ada(clock) -> int:
-    return make_user(name="Ada")
 
 
 def course_of(lesson_id: int) -> int:

@@ -1,6 +1,6 @@
 """Attempts, answers, hints, drafts and completions, as the database and the learner see them."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from codyverse.courses.models import Lesson
 from codyverse.progress import queries, services
 from codyverse.progress.models import ActivityDay, Answer, Attempt, AttemptStep, LessonProgress
 from tests.domains.study import (
+    NOON,
     Plan,
     answer,
     answer_all,
@@ -25,20 +26,7 @@ from tests.domains.study import (
 )
 from tests.factories import make_user
 
-NOON = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TODAY = NOON.date()
-
-
-@pytest.fixture
-def clock(app, time_machine):
-    """A clock that stands until it is moved."""
-    time_machine.move_to(NOON, tick=False)
-    return time_machine
-
-
-@pytest.fixture
-def ada(clock) -> int:
-    return make_user(name="Ada")
 
 
 @pytest.fixture
