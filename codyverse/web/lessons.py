@@ -39,7 +39,12 @@ def _wanted_step() -> int | None:
 @bp.get("/<id:lesson_id>")
 @access("learner")
 def show(lesson_id: int) -> Response:
-    """The step at which the learner is; before the start, what the lesson is about."""
+    """The step at which the learner is; before the start, what the lesson is about.
+
+    htmx asks from within a player: if the attempt is over, a whole page must not be put into the step's place.
+    """
+    if htmx.wants_fragment():
+        return _player_page(queries.player(principal().id, _open_attempt(lesson_id), _wanted_step()))
     attempt_id = queries.open_attempt_id(principal().id, lesson_id)
     if attempt_id is None:
         lesson = courses.lesson(lesson_id)
