@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select, true, tuple_
 
+from codyverse.core.cache import kept_many
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.courses.models import Course, Lesson, Module, Step, StepRevision
@@ -264,10 +265,12 @@ def current_steps(lesson_id: int) -> tuple[StepPin, ...]:
 
 def revisions(ids: Iterable[int]) -> dict[int, StepContent]:
     """Revisions by their ids, current or not, retired or not; unknown ids are left out."""
-    wanted = list(ids)
-    if not wanted:
-        return {}
-    found: Sequence[Any] = session.execute(_REVISIONS, {"ids": wanted}).all()
+    return kept_many("static", "revision", ids, _read_revisions)
+
+
+def _read_revisions(ids: list[int]) -> dict[int, StepContent]:
+    """A revision never changes, so that what is kept of it is never wrong."""
+    found: Sequence[Any] = session.execute(_REVISIONS, {"ids": ids}).all()
     return {row.id: _content(row) for row in found}
 
 
