@@ -43,6 +43,7 @@ TABLES = [
     *("users", "zone_facts", "sessions", "courses", "modules", "lessons", "steps", "step_revisions"),
     *("attempts", "attempt_steps", "answers", "lesson_progress", "activity_days"),
     *("ledger_entries", "players", "daily_goals"),
+    "api_tokens",
 ]
 STUDY = {"attempts", "attempt_steps", "activity_days", "daily_goals", "users"}
 ANY = set(RUBBISH) | {"missing"}
@@ -99,9 +100,12 @@ REGISTER = {
 SIGN_IN = {"email": "ada@example.org", "password": PASSWORD, "next": "/courses"}
 PROFILE = {"display_name": "Ada", "time_zone": "UTC", "day_start_hour": "5"}
 PREFERENCES = {"goal_intensity": "casual", "theme": "dark", "hidden": ["coins", "streak"]}
+TOKEN = {"name": "My phone", "scopes": ["progress:read", "progress:write"], "days": "30"}
 SECRET = {"current_password": PASSWORD, "new_password": "river-comet-fable"}
 ANSWER = {"kind": "", "try_no": "1", "answer": "", "blank": "", "match": "", "position": "", "indent": ""}
 COMPLETED = STUDY | {"lesson_progress", "ledger_entries", "players"}
+SEVERAL = {"hidden", "scopes"}
+"""Fields that may be sent more than once."""
 
 FORMS: dict[str, Form] = {
     # No time zone is UTC: people without JavaScript choose from a list, which always sends one.
@@ -125,6 +129,9 @@ FORMS: dict[str, Form] = {
         LEARNER, PREFERENCES, {"users", "daily_goals"}, {"hidden": {"missing"}}
     ),
     "accounts.change_password": Form(LEARNER, SECRET, {"users", "sessions"}, {"new_password": PASSWORDS}),
+    # A name may be longer than a display name: the address of a repository fits.
+    "tokens.create": Form(LEARNER, TOKEN, {"api_tokens"}, {"name": NAMES}, right=200),
+    "tokens.revoke": Form(LEARNER, {}, {"api_tokens"}),
     "lessons.start": Form(LEARNER, {}, {"attempts", "attempt_steps"}),
     "lessons.read": Form(LEARNER, {}, STUDY),
     # A gap may be filled with any text: it is a wrong answer. A line of a program (of "parsons") may be left out.

@@ -40,6 +40,8 @@ CEILINGS = {
     "course, signed in": 5,
     "ledger": 3,
     "settings": 2,
+    "tokens": 4,
+    "new token": 9,
     "profile": 6,
     "preferences": 5,
     "sign out": 2,
@@ -145,6 +147,8 @@ def a_site(scale: int) -> dict[str, Ask]:
         "summary": get(learner, f"/lessons/{done}/attempts/{attempt}"),
         "ledger": get(learner, "/ledger"),
         "settings": get(learner, "/settings"),
+        "tokens": get(learner, "/settings/tokens"),
+        "new token": post("/settings/tokens", lambda: {"name": "Bot", "scopes": "game:read", "days": "30"}),
         "preferences": post("/settings/preferences", lambda: {"goal_intensity": "casual", "theme": "dark"}),
         "profile": post(
             "/settings/profile", lambda: {"display_name": "Ada", "time_zone": "UTC", "day_start_hour": "4"}
