@@ -51,6 +51,7 @@ TABLES = [
         "mails",
         "public_profiles",
     ),
+    "api_tokens",
 ]
 STUDY = {"attempts", "attempt_steps", "activity_days", "daily_goals", "users"}
 ANY = set(RUBBISH) | {"missing"}
@@ -129,7 +130,8 @@ NONCES = {"huge", "Infinity"}
 SECRET = {"current_password": PASSWORD, "new_password": "river-comet-fable"}
 ANSWER = {"kind": "", "try_no": "1", "answer": "", "blank": "", "match": "", "position": "", "indent": ""}
 COMPLETED = STUDY | {"lesson_progress", "ledger_entries", "players", "earned_badges", "notifications"}
-SEVERAL = {"hidden", "shown", "mailed"}
+TOKEN = {"name": "My phone", "scopes": ["progress:read", "progress:write"], "days": "30"}
+SEVERAL = {"hidden", "shown", "mailed", "scopes"}
 """Fields that may be sent more than once."""
 
 FORMS: dict[str, Form] = {
@@ -157,6 +159,9 @@ FORMS: dict[str, Form] = {
         {"hidden": {"missing"}, "streak_mode": {"empty", "missing"}},
     ),
     "accounts.change_password": Form(LEARNER, SECRET, {"users", "sessions"}, {"new_password": PASSWORDS}),
+    # A name may be longer than a display name: the address of a repository fits.
+    "tokens.create": Form(LEARNER, TOKEN, {"api_tokens"}, {"name": NAMES}, right=200),
+    "tokens.revoke": Form(LEARNER, {}, {"api_tokens"}),
     "lessons.start": Form(LEARNER, {}, {"attempts", "attempt_steps"}),
     "lessons.read": Form(LEARNER, {}, STUDY),
     # A gap may be filled with any text: it is a wrong answer. A line of a program (of "parsons") may be left out.

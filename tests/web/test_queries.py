@@ -57,6 +57,8 @@ CEILINGS = {
     "public page": 5,
     "public page, form": 4,
     "settings": 3,
+    "tokens": 5,
+    "new token": 10,
     "profile": 4,
     "preferences": 5,
     "sign out": 2,
@@ -191,6 +193,8 @@ def a_site(scale: int) -> dict[str, Ask]:
         "bell, nothing new": lambda: partial(learner.client.get, GAME["bell"], headers=tagged()),
         "public page": get(stranger, f"/u/{handle}"),
         "settings": get(learner, "/settings"),
+        "tokens": get(learner, "/settings/tokens"),
+        "new token": post("/settings/tokens", lambda: {"name": "Bot", "scopes": "game:read", "days": "30"}),
         "preferences": post("/settings/preferences", lambda: {"goal_intensity": "casual", "theme": "dark"}),
         "profile": post(
             "/settings/profile", lambda: {"display_name": "Ada", "time_zone": "UTC", "day_start_hour": "4"}
