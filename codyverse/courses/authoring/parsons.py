@@ -7,7 +7,7 @@ from codyverse.courses.authoring.prose import Place, syntax_problem
 from codyverse.courses.authoring.tree import CodeLine, DistractorSource, ParsonsBody
 from codyverse.courses.markdown import lexer_for
 
-INDENT, MAX_INDENT, MAX_LINES, MAX_DISTRACTORS = 4, 4, 15, 5
+INDENT, MAX_INDENT, MAX_LINES, MAX_DISTRACTORS, MAX_PROGRAM = 4, 4, 15, 5, 4_000
 
 
 def parsons(draft: Draft) -> ParsonsBody:
@@ -26,16 +26,18 @@ def parsons(draft: Draft) -> ParsonsBody:
     if len(set(also)) < len(also):
         reader.fault("exercise: `also` lists the same program twice")
     distractors = _distractors(draft, solution)
-    output = reader.get("output", required=False)
-    return ParsonsBody(
-        language or "python", solution, also, distractors, str(output.value) if output else None
-    )
+    return ParsonsBody(language or "python", solution, also, distractors, reader.verbatim("output"))
 
 
 def _program(reader: Reader, node: Node, name: str, language: str) -> tuple[CodeLine, ...]:
     if not isinstance(node.value, str):
         reader.fault(
             f"exercise: `{name}` must be a program as a text: write `|` and the lines below it", node
+        )
+        return ()
+    if len(node.value) > MAX_PROGRAM:
+        reader.fault(
+            f"exercise: `{name}` has {len(node.value)} characters; shorten it to {MAX_PROGRAM}", node
         )
         return ()
     lines = []

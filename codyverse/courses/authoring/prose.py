@@ -139,7 +139,10 @@ class ProseCheck:
     def _fence_words(self, fence: Fence, line: int) -> None:
         extra = fence.words[1:]
         if fence.language == "exercise":
-            self._fault(line, "an `exercise` block must stand at the left edge, not indented")
+            self._fault(
+                line,
+                "an `exercise` block must stand at the left edge, not indented; in JSON it is the step's field `exercise`",
+            )
         elif fence.language == "python" and (len(extra) > 1 or set(extra) - set(PYTHON_MODES)):
             self._fault(
                 line, f"after `python` may follow one of {', '.join(PYTHON_MODES)}, not `{' '.join(extra)}`"
