@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 ROLES = ("learner", "author", "operator")
 
@@ -35,6 +36,7 @@ class User(Base):
         CheckConstraint("day_start_hour between 0 and 23", name="day_start_hour"),
         CheckConstraint("char_length(display_name) between 1 and 60", name="display_name"),
         Index("uq_users_email_key", "email_key", unique=True),
+        Index("ix_users_erase_after", "erase_after", postgresql_where=text("erase_after is not null")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -50,6 +52,7 @@ class User(Base):
     last_game_date: Mapped[date | None]
     owed_until: Mapped[datetime | None]
     deactivated_at: Mapped[datetime | None]
+    erase_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -83,6 +86,28 @@ class UserSession(Base):
     ended_at: Mapped[datetime | None]
 
 
+class ApiToken(Base):
+    """A program's way in for a person. Only a hash is kept, and the last signs, by which its owner knows it."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        CheckConstraint("char_length(name) between 1 and 80", name="name"),
+        Index("uq_api_tokens_token_hash", "token_hash", unique=True),
+        Index("ix_api_tokens_user_id", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    hint: Mapped[str] = mapped_column(Text)
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
 class PublicProfile(Base):
     """The page that a person may show to everybody, at an address of their own. `shown` names what stands on it.
 
@@ -102,3 +127,12 @@ class PublicProfile(Base):
     handle: Mapped[str] = mapped_column(Text)
     public: Mapped[bool] = mapped_column(server_default=text("false"))
     shown: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
+
+
+register(
+    Personal("users", owner="id", leave_out=("email_key", "password_hash")),
+    Personal("zone_facts", gone="deleted"),
+    Personal("sessions", leave_out=("token_hash",), gone="deleted"),
+    Personal("api_tokens", leave_out=("token_hash",), gone="deleted"),
+    Personal("public_profiles", gone="deleted"),
+)
