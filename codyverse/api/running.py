@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode
@@ -120,7 +120,7 @@ def _body(op: Operation) -> BaseModel:
     try:
         return op.body.model_validate_json(orjson.dumps(value), strict=True)
     except ValidationError as fault:
-        raise Invalid(_faults(fault)) from fault
+        raise Invalid(_faults(fault, value)) from fault
 
 
 def _query(schema: type[BaseModel]) -> BaseModel:
@@ -133,16 +133,26 @@ def _query(schema: type[BaseModel]) -> BaseModel:
     try:
         return schema.model_validate_strings(given, strict=True)
     except ValidationError as fault:
-        raise Invalid(_faults(fault)) from fault
+        raise Invalid(_faults(fault, given)) from fault
 
 
-def _faults(fault: ValidationError) -> dict[str, list[str]]:
+def _faults(fault: ValidationError, given: Any) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for each in fault.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in each["loc"])
+        name = ".".join(_place(each["loc"], given, missing=each["type"] == "missing"))
         message = str(each["msg"]).removeprefix("Value error, ")
         fields.setdefault(name, []).append(message)
     return fields
+
+
+def _place(parts: tuple[int | str, ...], given: Any, *, missing: bool) -> Iterator[str]:
+    """The path of a value as the client sent it; pydantic also names the kinds that a value might have had."""
+    for number, part in enumerate(parts, 1):
+        if (isinstance(given, dict) and part in given) or (isinstance(given, list) and type(part) is int):
+            given = given[part]
+            yield str(part)
+        elif missing and number == len(parts):
+            yield str(part)
 
 
 # --- doing it once ---

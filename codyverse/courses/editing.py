@@ -4,7 +4,7 @@ A course is replaced as a whole, from a document with all its modules, lessons a
 files, so every learner keeps what they have done, and what is gone from the document is retired, never deleted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,12 +58,12 @@ def create_course(document: Mapping[str, Any]) -> int:
 
 
 def replace_course(
-    course_id: int, document: Mapping[str, Any], expected: int | None = None
+    course_id: int, document: Mapping[str, Any], expected: Collection[int] | None = None
 ) -> tuple[Change, ...]:
     """Make the course what the document says; what was changed. The same document again changes nothing.
 
     A retired course is offered again. Raises Invalid as `create_course` does and when the key is another one, NotFound,
-    Conflict for a course that is kept in files, and Stale when `expected` is given and is not the course's version.
+    Conflict for a course that is kept in files, and Stale when `expected` is given and the course's version is not in it.
     """
     course = read_course(document)
     held = _hold(course_id, expected)
@@ -75,7 +75,7 @@ def replace_course(
 
 
 def change_course(
-    course_id: int, fields: Mapping[str, Any], expected: int | None = None
+    course_id: int, fields: Mapping[str, Any], expected: Collection[int] | None = None
 ) -> tuple[Change, ...]:
     """Change some of the course's own fields (`FIELDS`) and leave its modules; what was changed.
 
@@ -94,7 +94,7 @@ def change_course(
     return write_course(read_course(document), POSITION, "api", source=document)
 
 
-def retire_course(course_id: int, expected: int | None = None) -> bool:
+def retire_course(course_id: int, expected: Collection[int] | None = None) -> bool:
     """Offer the course no longer; whether it was offered. Again is harmless, so that a lost answer may be asked anew.
 
     What learners have done stays, and open attempts may be finished. Raises NotFound, Conflict for a course that is kept
@@ -110,7 +110,7 @@ def retire_course(course_id: int, expected: int | None = None) -> bool:
     return True
 
 
-def _hold(course_id: int, expected: int | None) -> _Held:
+def _hold(course_id: int, expected: Collection[int] | None) -> _Held:
     """The course, which nobody else writes until the transaction's end."""
     take_turns()
     row = session.execute(_HELD.where(Course.id == course_id)).one_or_none()
@@ -127,6 +127,6 @@ def _unknown() -> NotFound:
     return NotFound("There is no such course.", "COURSE_NOT_FOUND")
 
 
-def _refuse_stale(held: _Held, expected: int | None) -> None:
-    if expected is not None and expected != held.version:
+def _refuse_stale(held: _Held, expected: Collection[int] | None) -> None:
+    if expected is not None and held.version not in expected:
         raise Stale("Somebody else has changed this course meanwhile. Read it again and redo your change.")

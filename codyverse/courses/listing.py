@@ -238,8 +238,10 @@ def lessons_page(course_id: int, module_id: int | None, page: int, per_page: int
 
 
 def lesson_view(lesson_id: int) -> LessonView:
-    """A lesson, retired or not, with the steps that a new attempt would have. Raises NotFound."""
+    """A lesson with the steps that a new attempt would have. Raises NotFound, also when it is no longer offered."""
     found = lesson(lesson_id)
+    if found.retired:
+        raise NotFound("This lesson is no longer offered.", "LESSON_NOT_FOUND")
     row: Any = session.execute(
         select(Lesson.module_id, Lesson.key, Course.version, Course.updated_at)
         .join(Course, Course.id == Lesson.course_id)

@@ -15,12 +15,17 @@ from typing import Any
 from codyverse.core.errors import Invalid
 from codyverse.courses.authoring.exercise_parser import exercise_from
 from codyverse.courses.authoring.fields import FLAG, NUMBER, TEXT, Reader
+from codyverse.courses.authoring.limits import (
+    MAX_BODY,
+    MAX_LESSONS,
+    MAX_MODULES,
+    MAX_SKILLS_OF_STEP,
+    MAX_STEPS,
+    MAX_TITLE,
+)
 from codyverse.courses.authoring.nodes import Node
 from codyverse.courses.authoring.prose import Place, ProseCheck
 from codyverse.courses.authoring.rules import (
-    MAX_BODY,
-    MAX_STEPS,
-    MAX_TITLE,
     MEANINGLESS,
     Named,
     StepRules,
@@ -40,7 +45,6 @@ from codyverse.courses.authoring.tree import (
 )
 
 MAX_DEPTH, MAX_VALUES = 16, 50_000
-MAX_MODULES, MAX_LESSONS, MAX_SKILLS_OF_STEP = 100, 100, 20
 MAX_FAULTS, MAX_MESSAGE = 200, 300
 NO_PICTURES = "courses of the API have no pictures: say it in words, or keep the course in files"
 _NO_FILE = ""

@@ -5,11 +5,14 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from codyverse.courses.authoring.limits import KEY_PATTERN, MAX_KEY
 from codyverse.courses.authoring.nodes import Node
 from codyverse.courses.authoring.tree import Faults
 
-KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-KEY_RULE = "lower case letters, digits and single hyphens, at most 60 characters, such as `what-learns`"
+KEY = re.compile(KEY_PATTERN + r"\Z")
+KEY_RULE = (
+    f"lower case letters, digits and single hyphens, at most {MAX_KEY} characters, such as `what-learns`"
+)
 DIFFICULTIES = ("beginner", "intermediate", "advanced")
 MAX_TEXT = 4_000
 TEXT, NUMBER, FLAG = "a text", "a number", "true or false"
@@ -18,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?\Z")
 
 def is_key(value: str) -> bool:
     """Whether this may be a key."""
-    return len(value) <= 60 and KEY.match(value) is not None
+    return len(value) <= MAX_KEY and KEY.match(value) is not None
 
 
 def closest(word: str, known: Iterator[str] | tuple[str, ...] | list[str]) -> str:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 from codyverse.courses.authoring.exercise_parser import Block, parse_exercise
 from codyverse.courses.authoring.fields import KEY_RULE, Reader, is_key
+from codyverse.courses.authoring.limits import MAX_STEPS, MAX_TITLE
 from codyverse.courses.authoring.nodes import read_mapping
 from codyverse.courses.authoring.prose import Place, Prose, ProseCheck
 from codyverse.courses.authoring.rules import (
-    MAX_STEPS,
-    MAX_TITLE,
     Named,
     StepRules,
     lesson_from,

@@ -5,13 +5,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from codyverse.courses.authoring.fields import DIFFICULTIES, Reader, closest, is_key
+from codyverse.courses.authoring.limits import (
+    MAX_BODY,
+    MAX_GOAL,
+    MAX_MINUTES,
+    MAX_SKILL_NAME,
+    MAX_SKILLS,
+    MAX_SUMMARY,
+    MAX_TITLE,
+)
 from codyverse.courses.authoring.prose import Prose
 from codyverse.courses.authoring.tree import CourseSource, Faults, LessonSource, ModuleSource, StepSource
 
-MAX_TITLE, MAX_SUMMARY, MAX_GOAL, MAX_STEPS, MAX_BODY = 100, 200, 300, 40, 12_000
 MEANINGLESS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ue000-\uf8ff\ufffe\uffff]")
 """Characters that no text may hold: control signs, halves of pairs, and those that rendering uses as marks."""
-MAX_SKILLS = 200
 _MARKUP = re.compile(r"[`*_<>\[\]]")
 
 
@@ -76,7 +83,7 @@ def lesson_from(reader: Reader, steps: tuple[StepSource, ...], path: str) -> Les
         summary=reader.line("summary", MAX_SUMMARY),
         goal=reader.line("goal", MAX_GOAL),
         difficulty=reader.one_of("difficulty", DIFFICULTIES),
-        minutes=reader.whole("minutes", 1, 60),
+        minutes=reader.whole("minutes", 1, MAX_MINUTES),
         steps=steps,
         path=path,
     )
@@ -101,7 +108,7 @@ def skills_from(reader: Reader) -> dict[str, str]:
                 f"{reader.what}: the skill `{key}` cannot be a key; write lower case letters, digits and hyphens",
                 value,
             )
-        names[key] = reader.as_text(value, f"the name of the skill `{key}`", 60)
+        names[key] = reader.as_text(value, f"the name of the skill `{key}`", MAX_SKILL_NAME)
     return names
 
 

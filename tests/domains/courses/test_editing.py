@@ -174,25 +174,25 @@ def test_a_change_obeys_the_same_rules(made: int, fields: dict[str, Any], path: 
 
 def test_only_over_what_was_read(made: int) -> None:
     seen = version(made)
-    editing.change_course(made, {"title": "First"}, expected=seen)
+    editing.change_course(made, {"title": "First"}, expected={seen})
     for act in (
-        lambda: editing.change_course(made, {"title": "Second"}, expected=seen),
-        lambda: editing.replace_course(made, two(), expected=seen),
-        lambda: editing.retire_course(made, expected=seen),
+        lambda: editing.change_course(made, {"title": "Second"}, expected={seen}),
+        lambda: editing.replace_course(made, two(), expected={seen}),
+        lambda: editing.retire_course(made, expected={seen}),
     ):
         with pytest.raises(Stale) as found:
             act()
         assert found.value.code == "PRECONDITION_FAILED"
     assert listing.course_detail(made).title == "First"
-    editing.replace_course(made, two(), expected=seen + 1)
+    editing.replace_course(made, two(), expected={seen + 1})
 
 
 def test_retired_and_offered_again(ada: int, made: int, db_session: scoped_session) -> None:
     lessons = ids(db_session, Lesson)
     study.do_lesson(ada, lessons["second"])
     seen = version(made)
-    assert editing.retire_course(made, expected=seen)
-    assert not editing.retire_course(made, expected=seen), "again is harmless, also with the old version"
+    assert editing.retire_course(made, expected={seen})
+    assert not editing.retire_course(made, expected={seen}), "again is harmless, also with the old version"
     assert queries.catalogue() == ()
     assert listing.courses_page(1, 20) == listing.CoursePage((), 0)
     for read in (
@@ -303,7 +303,7 @@ def test_two_writers_one_wins_the_other_is_told(committed_app: Flask) -> None:
 
     def write(title: str) -> Any:
         with unit_of_work():
-            return editing.change_course(made, {"title": title}, expected=seen)
+            return editing.change_course(made, {"title": title}, expected={seen})
 
     results = together(committed_app, [lambda title=f"By {n}": write(title) for n in range(6)])
     assert sum(isinstance(found, Stale) for found in results) == 5, results

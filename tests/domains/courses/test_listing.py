@@ -57,8 +57,9 @@ def test_what_is_retired_is_left_out(db_session: scoped_session) -> None:
     assert [[item.key for item in part.lessons] for part in detail.modules] == [["l0-1"], []]
     assert listing.lessons_page(made, None, 1, 20).total == 1
     assert listing.courses_page(1, 20).items[0].lessons == 1
-    gone = listing.lesson_view(ids(db_session, Lesson)["l0-0"])
-    assert gone.lesson.retired
+    with pytest.raises(NotFound) as found:
+        listing.lesson_view(ids(db_session, Lesson)["l0-0"])
+    assert found.value.code == "LESSON_NOT_FOUND"
 
 
 def test_a_lesson_with_its_steps(db_session: scoped_session) -> None:
