@@ -294,5 +294,5 @@ def _expected() -> frozenset[int] | None:
     """The versions that If-Match names; None when any will do. What is no version of ours matches nothing."""
     if not request.headers.get("If-Match") or request.if_match.star_tag:
         return None
-    named = (_VERSION.fullmatch(tag.partition(":")[0]) for tag in request.if_match.as_set())
+    named = (_VERSION.fullmatch(tag.partition(":")[0]) for tag in request.if_match.as_set() if tag)
     return frozenset(int(found[1]) for found in named if found)

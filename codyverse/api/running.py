@@ -148,11 +148,21 @@ def _faults(fault: ValidationError, given: Any) -> dict[str, list[str]]:
 def _place(parts: tuple[int | str, ...], given: Any, *, missing: bool) -> Iterator[str]:
     """The path of a value as the client sent it; pydantic also names the kinds that a value might have had."""
     for number, part in enumerate(parts, 1):
-        if (isinstance(given, dict) and part in given) or (isinstance(given, list) and type(part) is int):
-            given = given[part]
+        inner = _inner(given, part)
+        if inner:
+            given = inner[0]
             yield str(part)
         elif missing and number == len(parts):
             yield str(part)
+
+
+def _inner(given: Any, part: int | str) -> tuple[Any, ...]:
+    """What stands in a value under a name or number; empty if nothing does."""
+    if isinstance(given, dict):
+        return (given[part],) if part in given else ()
+    if isinstance(given, list) and isinstance(part, int) and part < len(given):
+        return (given[part],)
+    return ()
 
 
 # --- doing it once ---
@@ -288,6 +298,6 @@ def must_be_version(stored: str) -> None:
     given = request.if_match
     if not request.headers.get("If-Match"):
         return
-    tags = {each.partition(":")[0] for each in given.as_set()}
+    tags = {each.partition(":")[0] for each in given.as_set() if each}
     if not given.star_tag and stored not in tags:
         raise Conflict("It was changed since you read it. Read it again.", "PRECONDITION_FAILED")
