@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, true, tuple_
+from sqlalchemy import and_, bindparam, case, func, or_, select, true, tuple_
 
 from codyverse.core.cache import kept_many
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
-from codyverse.courses.models import Course, Lesson, Module, Step, StepRevision
+from codyverse.courses.models import DIFFICULTIES, Course, Lesson, Module, Step, StepRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,10 @@ class StepContent:
     level: int | None
 
 
+_ease = case({word: place for place, word in enumerate(DIFFICULTIES)}, value=Course.difficulty)
+IN_CATALOGUE_ORDER = (_ease, Course.position, Course.key)
+"""The easier courses first; among equally hard ones those from files in their order, then those of the API."""
+
 _module_is_offered = and_(Module.course_id == Course.id, Module.retired_at.is_(None))
 _lesson_is_offered = and_(Lesson.module_id == Module.id, Lesson.retired_at.is_(None))
 
@@ -127,7 +131,7 @@ _CATALOGUE = (
     .outerjoin(Lesson, _lesson_is_offered)
     .where(Course.retired_at.is_(None))
     .group_by(Course.id)
-    .order_by(Course.position, Course.key)
+    .order_by(*IN_CATALOGUE_ORDER)
 )
 
 _COURSE = select(
