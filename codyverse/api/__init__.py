@@ -3,7 +3,15 @@
 from flask import Flask
 from flask_cors import CORS
 
-from codyverse.api import auth, courses, docs, people, site, study  # noqa: F401 - importing declares their operations
+from codyverse.api import (  # noqa: F401 - importing declares their operations
+    auth,
+    courses,
+    docs,
+    people,
+    site,
+    study,
+    webhooks,
+)
 from codyverse.api.operation import bp
 from codyverse.api.running import answer_fault
 from codyverse.http.errors import register_face

@@ -154,10 +154,26 @@ class ActivityDay(Base):
     mended: Mapped[int] = mapped_column(server_default="0")
 
 
+class CourseCompletion(Base):
+    """A learner had finished every lesson that a course offered then. Lessons that come later change nothing about it."""
+
+    __tablename__ = "course_completions"
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "course_id"),
+        Index("ix_course_completions_course_id", "course_id"),
+    )
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    course_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("courses.id"))
+    completed_at: Mapped[datetime]
+    local_date: Mapped[date]
+
+
 register(
     Personal("attempts", leave_out=("seed",)),
     Personal("attempt_steps", owner="attempt_id", through="attempts", blank={"draft": null()}),
     Personal("answers", blank={"answer": {}}),
     Personal("lesson_progress"),
     Personal("activity_days"),
+    Personal("course_completions"),
 )
