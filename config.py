@@ -92,6 +92,13 @@ class Settings(BaseModel):
     connect_timeout_s: int = number("CONNECT_TIMEOUT_S", 5, 2, 60)
     statement_timeout_ms: int = number("STATEMENT_TIMEOUT_MS", 5000, 100, 600_000)
     redis_url: str | None = setting("REDIS_URL", None, "an address like redis://host:6379/0", secret=True)
+    redis_timeout_ms: int = number("REDIS_TIMEOUT_MS", 200, 10, 10_000)
+    slow_query_ms: int = number("SLOW_QUERY_MS", 50, 1, 600_000)
+    health_every_s: int = number("HEALTH_EVERY_S", 30, 1, 3600)
+    memory_limit_mb: int = number("MEMORY_LIMIT_MB", 0, 0, 1_048_576)
+    metrics_networks: str = setting(
+        "METRICS_NETWORKS", "127.0.0.0/8 ::1/128", "networks separated by spaces, like 10.0.0.0/8 ::1/128"
+    )
     stream_database_url: str | None = setting(
         "STREAM_DATABASE_URL",
         None,
@@ -196,15 +203,16 @@ class Settings(BaseModel):
             raise ValueError("is not a sender")
         return value
 
-    @field_validator("webhook_networks")
+    @field_validator("webhook_networks", "metrics_networks")
     @classmethod
     def _networks(cls, value: str) -> str:
-        for each in value.replace(",", " ").split():
+        networks = value.replace(",", " ").split()
+        for each in networks:
             try:
                 ip_network(each)
             except ValueError as fault:
                 raise ValueError(f"has a part that is no network ({each})") from fault
-        return value
+        return " ".join(networks)
 
     @field_validator("ratelimit_storage_uri")
     @classmethod

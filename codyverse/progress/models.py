@@ -25,9 +25,9 @@ from codyverse.core.personal import Personal, register
 class Attempt(Base):
     """One going-through of a lesson. At most one is open per learner and lesson.
 
-    `seconds` is the counted study time so far, `last_event_at` the moment it was counted up to. `seed` makes the
-    random option ids of this attempt and never leaves the server. `score` (0–100 to nine places) is set at completion;
-    what that earned stands in the ledger.
+    `seconds` is the counted study time so far, `last_event_at` the moment it was counted up to in this attempt; the
+    learner has one clock for all of them, `users.studied_until`. `seed` makes the random option ids of this attempt and
+    never leaves the server. `score` (0–100 to nine places) is set at completion; what that earned stands in the ledger.
     """
 
     __tablename__ = "attempts"
