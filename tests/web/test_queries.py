@@ -70,7 +70,7 @@ CEILINGS = {
     "hint": 10,
     "answer": 9,  # of which 4 grade and store, the rest renders
     "answer again": 9,
-    "complete": 20,  # with a badge, which is counted, granted, paid and told
+    "complete": 21,  # with a badge, which is counted, granted, paid and told; one asks whether it was the course, one tells webhooks
     "summary": 10,
 }
 
