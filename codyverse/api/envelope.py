@@ -48,4 +48,5 @@ def tag_of(data: bytes) -> str:
 def is_known(tag: str) -> bool:
     """Whether the client says, with If-None-Match, that it has this already, compressed or not."""
     given = request.if_none_match
-    return given.star_tag or any(each.partition(":")[0] == tag for each in given.as_set(include_weak=True))
+    tags = (each.partition(":")[0] for each in given.as_set(include_weak=True) if each)
+    return given.star_tag or tag in tags

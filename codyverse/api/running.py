@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.errors import Fault, of_domain
 from codyverse.http.security import csrf
 
-_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21-\x7e]{1,255})')
+_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 REPLAYED = "Idempotency-Replayed"
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Link", "Cache-Control")
 
@@ -120,7 +120,7 @@ def _body(op: Operation) -> BaseModel:
     try:
         return op.body.model_validate_json(orjson.dumps(value), strict=True)
     except ValidationError as fault:
-        raise Invalid(_faults(fault)) from fault
+        raise Invalid(_faults(fault, value)) from fault
 
 
 def _query(schema: type[BaseModel]) -> BaseModel:
@@ -133,16 +133,36 @@ def _query(schema: type[BaseModel]) -> BaseModel:
     try:
         return schema.model_validate_strings(given, strict=True)
     except ValidationError as fault:
-        raise Invalid(_faults(fault)) from fault
+        raise Invalid(_faults(fault, given)) from fault
 
 
-def _faults(fault: ValidationError) -> dict[str, list[str]]:
+def _faults(fault: ValidationError, given: Any) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for each in fault.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in each["loc"])
+        name = ".".join(_place(each["loc"], given, missing=each["type"] == "missing"))
         message = str(each["msg"]).removeprefix("Value error, ")
         fields.setdefault(name, []).append(message)
     return fields
+
+
+def _place(parts: tuple[int | str, ...], given: Any, *, missing: bool) -> Iterator[str]:
+    """The path of a value as the client sent it; pydantic also names the kinds that a value might have had."""
+    for number, part in enumerate(parts, 1):
+        inner = _inner(given, part)
+        if inner:
+            given = inner[0]
+            yield str(part)
+        elif missing and number == len(parts):
+            yield str(part)
+
+
+def _inner(given: Any, part: int | str) -> tuple[Any, ...]:
+    """What stands in a value under a name or number; empty if nothing does."""
+    if isinstance(given, dict):
+        return (given[part],) if part in given else ()
+    if isinstance(given, list) and isinstance(part, int) and part < len(given):
+        return (given[part],)
+    return ()
 
 
 # --- doing it once ---
@@ -278,6 +298,6 @@ def must_be_version(stored: str) -> None:
     given = request.if_match
     if not request.headers.get("If-Match"):
         return
-    tags = {each.partition(":")[0] for each in given.as_set()}
+    tags = {each.partition(":")[0] for each in given.as_set() if each}
     if not given.star_tag and stored not in tags:
         raise Conflict("It was changed since you read it. Read it again.", "PRECONDITION_FAILED")

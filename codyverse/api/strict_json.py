@@ -54,9 +54,10 @@ def _constant(name: str) -> NoReturn:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise Malformed(f"The body holds a number of more than {MOST_DIGITS} digits.")
-    return int(digits)
+    number = int(digits) if len(digits) <= MOST_DIGITS else 2**64
+    if not -(2**63) <= number < 2**64:
+        raise Malformed("The body holds a whole number of more than 64 bits.")
+    return number
 
 
 def _decimal(digits: str) -> float:

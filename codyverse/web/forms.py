@@ -143,6 +143,13 @@ class NotificationsForm(Form):
         self.mail_hour.choices = hours
         self.quiet_from.choices = self.quiet_until.choices = [*_offer(("", "none")), *hours]
 
+    def kinds(self, name: str) -> set[str]:
+        """The kinds that are ticked in `shown` or `mailed`. Raises Invalid for what is none."""
+        ticked = set(self._fields[name].data or ())
+        if ticked - set(KINDS):
+            raise Invalid({name: [f"Choose from {', '.join(KINDS)}."]})
+        return ticked
+
     def quiet(self) -> tuple[int, int] | None:
         """The quiet hours, None for none. Raises Invalid when only one end is given, or what is no hour."""
         given = (self.text("quiet_from"), self.text("quiet_until"))
