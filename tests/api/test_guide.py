@@ -34,8 +34,8 @@ def blocks(language: str) -> str:
 
 @pytest.fixture
 def surroundings(committed_app: Flask, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of somebody who reads the guide: a real server on this machine, an address, a password, a lesson."""
-    lesson_id = make_tea(tmp_path / "course")
+    """The environment of somebody who reads the guide: a real server on this machine, an address, a password."""
+    make_tea(tmp_path / "course")
     session.remove()
     server = make_server("127.0.0.1", 0, committed_app, threaded=True)
     thread = Thread(target=server.serve_forever)
@@ -45,7 +45,6 @@ def surroundings(committed_app: Flask, tmp_path: Path) -> Iterator[dict[str, str
         "BASE": f"http://127.0.0.1:{server.port}",
         "EMAIL": "reader@example.org",
         "PASSWORD": PASSWORD,
-        "LESSON": str(lesson_id),
     }
     server.shutdown()
     thread.join()
