@@ -209,6 +209,7 @@ def _path_parameters(op: Operation) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "schema": whole if kind == "id" or name == "user_id" else text,
+            **({"example": 1} if kind == "id" or name == "user_id" else {}),
         }
         for kind, name in found
     ]
@@ -288,9 +289,7 @@ def codes_of(op: Operation) -> tuple[str, ...]:
     if "<user_id>" in op.path:
         found |= {"INVALID_USER_ID", "FORBIDDEN", "USER_NOT_FOUND"}
     if "<id:" in op.path:
-        found |= {
-            each for each in ("NOT_FOUND",) if not any(code.endswith("NOT_FOUND") for code in op.errors)
-        }
+        found.add("NOT_FOUND")  # what is no id leads nowhere, before anybody asks what it might be the id of
     if op.body is not None:
         found |= {"VALIDATION_ERROR", "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE"}
     if op.query is not None:
@@ -327,7 +326,14 @@ def _good(op: Operation, status: int, names: References) -> dict[str, Any]:
     told: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": headers}
     if op.returns is not None:
         told["content"] = {"application/json": {"schema": _success(names[op.returns, "serialization"])}}
+    if op.links:
+        told["links"] = {name: _link(name, parameters) for name, parameters in op.links.items()}
     return told
+
+
+def _link(target: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Where one can go on from an answer. Raises KeyError for an operation that is not there."""
+    return {"operationId": OPERATIONS[target].id, "parameters": parameters}
 
 
 def _bad(status: int, codes: list[str]) -> dict[str, Any]:

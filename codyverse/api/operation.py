@@ -42,7 +42,8 @@ class Operation:
     `errors` are the codes that it may answer with besides those that follow from the rest; `also` are further
     statuses of success; `secret` marks answers that are kept only encrypted; `needs_key` refuses a POST without an
     Idempotency-Key; `conditional` reads If-Match; `body_optional` takes no body for an empty one; `limits` are rate
-    limits besides the general one.
+    limits besides the general one; `links` say what can follow: operation → its parameter → where the answer holds it
+    (an OpenAPI runtime expression).
     """
 
     id: str
@@ -65,6 +66,7 @@ class Operation:
     body_optional: bool
     example: Any
     limits: tuple[Callable[[Any], Any], ...]
+    links: dict[str, dict[str, str]]
     view: View
 
     @cached_property
@@ -99,6 +101,7 @@ def operation(
     body_optional: bool = False,
     example: Any = None,
     limits: tuple[Callable[[Any], Any], ...] = (),
+    links: dict[str, dict[str, str]] | None = None,
 ) -> Callable[[View], View]:
     """Declare the view below as an operation. Its docstring is the description.
 
@@ -130,6 +133,7 @@ def operation(
             body_optional=body_optional,
             example=example,
             limits=limits,
+            links=links or {},
             view=view,
         )
         if id in OPERATIONS:

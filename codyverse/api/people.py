@@ -45,7 +45,14 @@ def _me(user_id: int) -> MeOut:
 
 
 @operation(
-    "GET", "/users/me", "getMe", tag=TAG, summary="Your own account", scope="profile:read", returns=MeOut
+    "GET",
+    "/users/me",
+    "getMe",
+    tag=TAG,
+    summary="Your own account",
+    scope="profile:read",
+    returns=MeOut,
+    links={"getUser": {"userId": "$response.body#/data/id"}},
 )
 def get_me() -> Reply:
     """Who acts, with all settings."""

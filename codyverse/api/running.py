@@ -278,6 +278,5 @@ def must_be_version(stored: str) -> None:
     given = request.if_match
     if not request.headers.get("If-Match"):
         return
-    tags = {each.partition(":")[0] for each in given.as_set()}
-    if not given.star_tag and stored not in tags:
+    if not given.star_tag and stored not in envelope.bare_tags(given, weak=False):
         raise Conflict("It was changed since you read it. Read it again.", "PRECONDITION_FAILED")

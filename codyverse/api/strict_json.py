@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 from codyverse.core.errors import DomainError, Invalid
 
 DEEPEST = 32
-MOST_DIGITS = 20
+LARGEST = 2**63 - 1
+EXACT = 2**53
 
 
 class Malformed(DomainError):
@@ -54,16 +55,17 @@ def _constant(name: str) -> NoReturn:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise Malformed(f"The body holds a number of more than {MOST_DIGITS} digits.")
+    if len(digits) > len(str(-LARGEST)) or abs(int(digits)) > LARGEST:
+        raise Malformed("The body holds a whole number of more than 64 bits.")
     return int(digits)
 
 
-def _decimal(digits: str) -> float:
+def _decimal(digits: str) -> float | int:
+    """The number; 20.0 is the whole number 20, as JSON Schema reads it."""
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise Malformed("The body holds a number that is too large.")
-    return number
+    return int(number) if number.is_integer() and abs(number) <= EXACT else number
 
 
 def _look_through(value: Any, where: tuple[str, ...], depth: int) -> None:
