@@ -277,24 +277,21 @@ ALWAYS = {
 }
 
 
+RANKED = ("author", "operator")
+
+
 def codes_of(op: Operation) -> tuple[str, ...]:
     """All codes that the operation may answer with, in the order of their statuses."""
-    found = {"RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR", *op.errors}
-    if op.policy == "anyone":
-        found.add("UNAUTHORIZED")
-    else:
-        found |= {"UNAUTHORIZED"}
-        if op.scope is not None or op.policy != "learner" or op.writes:
-            found.add("FORBIDDEN")
+    found = {"UNAUTHORIZED", "RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR", *op.errors}
+    if op.scope is not None or op.policy in RANKED or op.writes:
+        found.add("FORBIDDEN")  # a scope or role that is too small, or a session's write without its CSRF token
     if "<user_id>" in op.path:
         found |= {"INVALID_USER_ID", "FORBIDDEN", "USER_NOT_FOUND"}
     if "<id:" in op.path:
         found.add("NOT_FOUND")  # what is no id leads nowhere, before anybody asks what it might be the id of
-    if op.body is not None:
-        found |= {"VALIDATION_ERROR", "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE"}
     if op.query is not None:
         found.add("VALIDATION_ERROR")
-    if op.writes and op.body is None:
+    if op.writes:
         found |= {"VALIDATION_ERROR", "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE"}
     if op.method == "POST":
         found |= {"VALIDATION_ERROR", "IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"}
@@ -337,7 +334,7 @@ def _link(target: str, parameters: dict[str, str]) -> dict[str, Any]:
 
 
 def _bad(status: int, codes: list[str]) -> dict[str, Any]:
-    headers = dict(ALWAYS)
+    headers = dict(ALWAYS) if status < 500 else {"X-Request-Id": ALWAYS["X-Request-Id"]}
     if status in (429, 503):
         headers["Retry-After"] = _header("Seconds to wait.", "integer")
     if status == 401:

@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from codyverse.accounts import people, profiles, services
 from codyverse.accounts.people import Person
+from codyverse.api import envelope
 from codyverse.api.operation import Reply, operation
 from codyverse.api.running import subject
 from codyverse.api.schemas.common import Page
@@ -149,7 +150,9 @@ def erase_me() -> Reply:
 )
 def export_me() -> Reply:
     """By table, as it is stored; no hashes, nothing of others."""
-    return Reply(ExportOut(exported_at=now(), tables=people.export(principal().id)))
+    tables = people.export(principal().id)
+    version = envelope.tag_of(repr(tables).encode())
+    return Reply(ExportOut(exported_at=now(), tables=tables), version=version)
 
 
 @operation(
