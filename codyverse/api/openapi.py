@@ -284,7 +284,9 @@ def codes_of(op: Operation) -> tuple[str, ...]:
     """All codes that the operation may answer with, in the order of their statuses."""
     found = {"UNAUTHORIZED", "RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR", *op.errors}
     if op.scope is not None or op.policy in RANKED or op.writes:
-        found.add("FORBIDDEN")  # a scope or role that is too small, or a session's write without its CSRF token
+        found.add(
+            "FORBIDDEN"
+        )  # a scope or role that is too small, or a session's write without its CSRF token
     if "<user_id>" in op.path:
         found |= {"INVALID_USER_ID", "FORBIDDEN", "USER_NOT_FOUND"}
     if "<id:" in op.path:

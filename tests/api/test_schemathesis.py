@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from flask import Flask
 
 from codyverse.api.operation import OPERATIONS
 from config import ROOT
-from tests.api.served import EXAMPLE_EMAIL, EXAMPLE_PASSWORD, Served, World, make_world, served
+from tests.api.served import Served, served
+from tests.api.world import PASSWORD, World, make_world
 
 CHECKED_BY_HAND: set[str] = set()
 
@@ -23,9 +23,9 @@ def run(place: Served, world: World, folder: Path, *arguments: str) -> subproces
         "SCHEMATHESIS_HOOKS": "tests.api.stranger_hooks",
         "STRANGER_URL": place.url,
         "STRANGER_TOKEN": world.token,
-        "STRANGER_COOKIE": world.cookie,
-        "STRANGER_EMAIL": EXAMPLE_EMAIL,
-        "STRANGER_PASSWORD": EXAMPLE_PASSWORD,
+        "STRANGER_COOKIE": world.browser.cookie,
+        "STRANGER_EMAIL": world.email,
+        "STRANGER_PASSWORD": PASSWORD,
     }
     command = [
         *(sys.executable, "-m", "schemathesis.cli"),
@@ -34,11 +34,13 @@ def run(place: Served, world: World, folder: Path, *arguments: str) -> subproces
         *("--exclude-checks", "positive_data_acceptance"),
         *("--request-timeout", "60", "--suppress-health-check", "all", *arguments),
     ]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=3600)
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=3600
+    )
 
 
 def test_strangers_tool_finds_nothing(committed_app: Flask, tmp_path: Path) -> None:
-    world = make_world(committed_app, tmp_path)
+    world = make_world(committed_app, tmp_path, "operator")
     with served(committed_app) as place:
         done = run(place, world, tmp_path, "--max-examples", "10", "--seed", "1", "--continue-on-failure")
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]

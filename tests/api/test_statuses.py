@@ -23,7 +23,7 @@ from codyverse.http.limits import limiter
 from config import load_settings
 from tests.api.client import Program, Told, at_once, check, token_for
 from tests.api.triggers import TRIGGERS
-from tests.api.world import NOWHERE, PASSWORD, World, make_world
+from tests.api.world import NOWHERE, World, make_world
 from tests.conftest import TEMPLATE, FreshClient, named, statement
 from tests.factories import make_user
 
@@ -33,7 +33,13 @@ POSTS = [op for op in ALL if op.method == "POST"]
 READS = [op for op in ALL if not op.writes]
 RANKED = {"author", "operator"}
 FOR_ALL = {"UNAUTHORIZED", "RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"}
-FOR_WRITES = {"FORBIDDEN", "VALIDATION_ERROR", "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE"}
+FOR_WRITES = {
+    "FORBIDDEN",
+    "VALIDATION_ERROR",
+    "MALFORMED_JSON",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "PAYLOAD_TOO_LARGE",
+}
 MIB = 2**20
 MALFORMED = {
     "no JSON": b"{",
@@ -93,7 +99,9 @@ def test_nothing_is_only_on_paper() -> None:
         for name in sorted(documented(op) - brought_about(op))
         if (op.id, name) not in TRIGGERS
     ]
-    assert not missing, f"documented, but no test brings it about; write a trigger, or mend the declaration: {missing}"
+    assert not missing, (
+        f"documented, but no test brings it about; write a trigger, or mend the declaration: {missing}"
+    )
     beyond = [(name, told) for name, told in TRIGGERS if told not in documented(OPERATIONS[name])]
     assert not beyond, f"brought about, but not documented: {beyond}"
 
@@ -164,7 +172,11 @@ def test_ids_that_are_none(world: World) -> None:
         odd = ("0", "-5", "abc", "1.5", str(2**63))
         if "<id:" in op.path:
             for each in odd:
-                must_be(world.send(op, ids={name: each for name in world.ids if name != "user_id"}), "NOT_FOUND", op)
+                must_be(
+                    world.send(op, ids={name: each for name in world.ids if name != "user_id"}),
+                    "NOT_FOUND",
+                    op,
+                )
             nowhere = world.send(op, ids={name: NOWHERE for name in world.ids if name != "user_id"})
             if (op.id, "NOT_FOUND") not in TRIGGERS:
                 assert nowhere.status in {404, 403}, f"{op.id}: {nowhere.status}"

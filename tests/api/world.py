@@ -96,10 +96,7 @@ def example_of(app: Flask, op: Operation) -> Any:
         return op.example
     spec = spec_of(app)
     asked = next(
-        each
-        for path in spec["paths"].values()
-        for each in path.values()
-        if each["operationId"] == op.id
+        each for path in spec["paths"].values() for each in path.values() if each["operationId"] == op.id
     )
     schema = asked["requestBody"]["content"]["application/json"]["schema"]
     found = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
@@ -112,7 +109,12 @@ def _sample(spec: dict[str, Any], field: dict[str, Any]) -> Any:
     for name in ("examples", "enum"):
         if name in field:
             return field[name][0]
-    plain = {"integer": field.get("minimum", 1), "number": field.get("minimum", 1), "boolean": True, "array": []}
+    plain = {
+        "integer": field.get("minimum", 1),
+        "number": field.get("minimum", 1),
+        "boolean": True,
+        "array": [],
+    }
     return plain[field["type"]]
 
 
@@ -133,8 +135,9 @@ def make_world(app: Flask, folder: Path, role: str = "learner", email: str = "ad
     text = token_for(user_id)
     found = tokens.principal_for_bearer(text)
     assert found is not None
-    ids = {"user_id": user_id, "token_id": found[0].token_id}
-    return World(app, email, user_id, text, ids | _things(user_id, folder))
+    ids = {"user_id": user_id, "token_id": found[0].token_id} | _things(user_id, folder)
+    session.remove()  # what it has read so far would be a savepoint around all that programs do
+    return World(app, email, user_id, text, ids)
 
 
 def _things(user_id: int, folder: Path) -> dict[str, Any]:
