@@ -6,7 +6,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.1
 PY := .venv/bin/python
 JOBS ?= logical
 
-.PHONY: help run test check drill lock assets clean venv venv-dev
+.PHONY: help run test check drill bench lock assets clean venv venv-dev
 
 help:  ## list the targets
 	@echo "Cody Verse: make TARGET"
@@ -28,6 +28,11 @@ drill: venv-dev  ## the long tests: crashes, load, growth
 	@$(PY) tools/assets.py --dev
 	@$(PY) tools/machine.py
 	@$(PY) -m pytest -m drill $(ARGS)
+
+bench: venv-dev  ## measure and write docs/measured (ARGS=streams: only this)
+	@$(PY) tools/assets.py
+	@$(PY) tools/machine.py
+	@$(PY) -m bench.run $(ARGS)
 
 lock: venv-dev  ## write the lock files anew after a change in pyproject.toml (ARGS=--upgrade: newest versions)
 	@$(PY) tools/locks.py $(ARGS)

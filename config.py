@@ -19,6 +19,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -91,6 +92,13 @@ class Settings(BaseModel):
     connect_timeout_s: int = number("CONNECT_TIMEOUT_S", 5, 2, 60)
     statement_timeout_ms: int = number("STATEMENT_TIMEOUT_MS", 5000, 100, 600_000)
     redis_url: str | None = setting("REDIS_URL", None, "an address like redis://host:6379/0", secret=True)
+    redis_timeout_ms: int = number("REDIS_TIMEOUT_MS", 200, 10, 10_000)
+    slow_query_ms: int = number("SLOW_QUERY_MS", 50, 1, 600_000)
+    health_every_s: int = number("HEALTH_EVERY_S", 30, 1, 3600)
+    memory_limit_mb: int = number("MEMORY_LIMIT_MB", 0, 0, 1_048_576)
+    metrics_networks: str = setting(
+        "METRICS_NETWORKS", "127.0.0.0/8 ::1/128", "networks separated by spaces, like 10.0.0.0/8 ::1/128"
+    )
     stream_database_url: str | None = setting(
         "STREAM_DATABASE_URL",
         None,
@@ -103,6 +111,9 @@ class Settings(BaseModel):
     )
     smtp_timeout_s: int = number("SMTP_TIMEOUT_S", 10, 1, 120)
     mail_from: str = setting("MAIL_FROM", "", "a sender like Cody Verse <cody@example.org>")
+    webhook_networks: str = setting(
+        "WEBHOOK_NETWORKS", "", "networks like 10.1.0.0/16, fd00:1::/64, separated by commas"
+    )
     session_cookie_secure: bool | None = setting("SESSION_COOKIE_SECURE", None, "true or false")
     cors_origins: str = setting(
         "CORS_ORIGINS", "", "addresses of sites, separated by spaces, like https://app.example.org"
@@ -134,6 +145,11 @@ class Settings(BaseModel):
     def is_public(self) -> bool:
         """True where strangers come: in staging and production."""
         return self.environment in ("staging", "production")
+
+    @property
+    def reachable_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks that webhooks may lead to although they are not public."""
+        return tuple(ip_network(each) for each in self.webhook_networks.replace(",", " ").split())
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -186,6 +202,17 @@ class Settings(BaseModel):
         if value and (not local or not re.fullmatch(r"[A-Za-z0-9.-]+", domain) or not name.isprintable()):
             raise ValueError("is not a sender")
         return value
+
+    @field_validator("webhook_networks", "metrics_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        networks = value.replace(",", " ").split()
+        for each in networks:
+            try:
+                ip_network(each)
+            except ValueError as fault:
+                raise ValueError(f"has a part that is no network ({each})") from fault
+        return " ".join(networks)
 
     @field_validator("ratelimit_storage_uri")
     @classmethod
@@ -377,6 +404,11 @@ def _faults_in_public(settings: Settings) -> Iterator[str]:
         yield _write("SECRET_KEY", f"has {len(settings.secret_key)} characters and is too short")
     elif len(set(settings.secret_key)) < 10:
         yield _write("SECRET_KEY", "is easy to guess")
+    if settings.webhook_networks and where == "production":
+        yield (
+            f"WEBHOOK_NETWORKS={settings.webhook_networks} is refused in production, where webhooks lead to public "
+            "addresses only: remove it."
+        )
     if not settings.base_url:
         yield _write("BASE_URL", f"is not set, and in {where} links in messages need it")
     elif settings.base_url.startswith("http://") and settings.session_cookie_secure is not False:

@@ -1,309 +1,169 @@
-"""What streams cost: pages with and without a thousand idle streams, each way of serving; how soon news arrives.
+"""What streams cost: pages with and without a thousand idle streams, each way of serving; how soon a badge is seen.
 
-    python bench/streams.py [--streams 1000] [--seconds 4] [--rounds 3]
+    python -m bench.streams [--streams 1000] [--seconds 4] [--rounds 3]      measures and prints; writes no page
 
-Every way is measured on a database of its own that is thrown away, in interleaved rounds, with 16 connections that ask
-for the signed-in dashboard one page after another. CPU is that of the server's processes. Arrival: from the request
-that marks everything as read until the stream of another tab says so, over quiet moments.
+In each round every server gets a start of its own and is measured without streams and with them, one right after the
+other, by 16 connections that ask for the signed-in dashboard one page after another. CPU is that of the pages' server.
 """
 
 import argparse
 import asyncio
 import contextlib
-import os
-import re
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import time
-import urllib.parse
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import psutil
+from bench import tabs
+from bench.report import Report, table
+from bench.serving import (
+    PAGES,
+    PAGES_AND_STREAMS,
+    STREAMS,
+    Line,
+    Server,
+    ask,
+    get,
+    prepare,
+    served,
+    sign_in,
+)
+from codyverse.core.embedded import throwaway
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from codyverse import create_app  # noqa: E402
-from codyverse.core.embedded import throwaway  # noqa: E402
-from config import load_settings  # noqa: E402
-
-PASSWORD = "wren-lantern-tide-42"
 EACH = 10
 """Streams of one learner."""
 CLIENTS = 16
-WAYS = {
-    "WSGI, pages only (as before streams)": ["--interface", "wsgi", "app:app", "--blocking-threads", "4"],
-    "ASGI, pages by the bridge, and streams": [
-        "--interface",
-        "asgi",
-        "--factory",
-        "--loop",
-        "asyncio",
-        "app:site",
-    ],
-}
-APART = ["--interface", "asgi", "--factory", "--loop", "asyncio", "app:stream"]
-
-
-@dataclass
-class Server:
-    """A server process on a port of its own."""
-
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def cpu(self) -> float:
-        """Seconds of CPU that the server and its workers have used."""
-        top = psutil.Process(self.process.pid)
-        return sum(sum(each.cpu_times()[:2]) for each in (top, *top.children(recursive=True)))
-
-    def memory(self) -> float:
-        """MB of the largest of its processes."""
-        top = psutil.Process(self.process.pid)
-        return max(each.memory_info().rss for each in (top, *top.children(recursive=True))) / 1e6
+KEPT = 0.8
+"""The bar: the share of their throughput that pages keep."""
+SOON = 1.0
+"""The aim: seconds until a badge is seen in another tab."""
 
 
 @dataclass
 class Found:
-    """Requests per second and CPU µs per request, one per round."""
+    """One way of serving: requests per second and CPU milliseconds per page, with and without streams, per round."""
 
-    rate: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
+    name: str
+    rates: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+    costs: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+    memory: float = 0
 
-    def add(self, requests: int, seconds: float, cpu: float) -> None:
-        self.rate.append(requests / seconds)
-        self.cpu.append(cpu / requests * 1e6)
+    @property
+    def kept(self) -> float:
+        """The share of the throughput that is kept with streams: the median of the rounds."""
+        return statistics.median(with_them / without for without, with_them in zip(*self.rates, strict=True))
 
-    def __str__(self) -> str:
-        return f"{statistics.median(self.rate):7.0f}/s {statistics.median(self.cpu):7.0f} µs"
-
-
-def environment(url: str) -> dict[str, str]:
-    values = {
-        "CODYVERSE_ENV": "testing",
-        "DATABASE_URL": url,
-        "SECRET_KEY": "a-key-for-benchmarks-and-nothing-else",
-        "RATELIMIT_DEFAULT": "100000000 per minute",
-        "ARGON2_TIME_COST": "1",
-        "ARGON2_MEMORY_KIB": "1024",
-        "RATELIMIT_SIGN_IN": "100000 per minute",
-        "LOG_LEVEL": "WARNING",
-    }
-    return {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ} | values
+    def row(self) -> list[object]:
+        rates, costs = ([statistics.median(each) for each in both] for both in (self.rates, self.costs))
+        told = [f"{rate:.0f} pages/s, {cost:.1f} ms" for rate, cost in zip(rates, costs, strict=True)]
+        return [self.name, *told, f"{self.kept:.0%}", f"{self.memory:.0f} MB"]
 
 
-@contextlib.contextmanager
-def served(url: str, words: list[str]) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [
-        sys.executable,
-        "-m",
-        "granian",
-        *words,
-        "--port",
-        str(port),
-        "--no-ws",
-        "--log-level",
-        "warning",
-    ]
-    command += ["--backpressure", "8192", "--workers-kill-timeout", "5"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(url), start_new_session=True)
-    try:
-        for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
-        yield Server(port, process)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-
-
-async def ask(
-    port: int, request: str, reader_writer: tuple | None = None
-) -> tuple[int, dict[str, str], bytes, tuple]:
-    """One request on a connection that is kept; status, headers, body, connection."""
-    reader, writer = reader_writer or await asyncio.open_connection("127.0.0.1", port)
-    writer.write(request.encode())
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    headers = {}
-    for line in head[1:]:
-        name, _, value = line.partition(": ")
-        headers[name.lower()] = headers.get(name.lower(), "") + value
-    body = b""
-    if "content-length" in headers:
-        body = await reader.readexactly(int(headers["content-length"]))
-    elif headers.get("transfer-encoding") == "chunked":
-        while size := int(await reader.readline(), 16):
-            body += await reader.readexactly(size)
-            await reader.readline()
-        await reader.readline()
-    return int(head[0].split()[1]), headers, body, (reader, writer)
-
-
-def get(path: str, cookie: str = "", more: str = "") -> str:
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n{more}\r\n"
-
-
-def post(path: str, cookie: str, fields: dict[str, str]) -> str:
-    body = urllib.parse.urlencode(fields)
-    kind = "Content-Type: application/x-www-form-urlencoded"
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n{kind}\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}\r\n{body}"
-
-
-def token(body: bytes) -> str:
-    found = re.search(rb'name="csrf_token"[^>]*value="([^"]+)"', body)
-    assert found
-    return found[1].decode()
-
-
-async def sign_in(port: int, number: int = 0) -> str:
-    _, headers, body, _ = await ask(port, get("/login"))
-    cookie = headers["set-cookie"].split(";")[0]
-    fields = {"csrf_token": token(body), "email": f"bench{number}@example.org", "password": PASSWORD}
-    status, headers, _, _ = await ask(port, post("/login", cookie, fields))
-    assert status == 303, status
-    return headers["set-cookie"].split(";")[0]
-
-
-async def pages(port: int, cookie: str, seconds: float) -> tuple[int, float]:
-    """As many dashboards as 16 clients get in this time; how many, and the seconds it took."""
+async def pages(server: Server, cookie: str, seconds: float) -> tuple[float, float]:
+    """As many dashboards as the clients get in this time: pages per second, CPU milliseconds per page."""
     end = time.perf_counter() + seconds
 
     async def client() -> int:
         done, line = 0, None
-        while time.perf_counter() < end:
-            status, _, _, line = await ask(port, get("/dashboard", cookie), line)
-            assert status == 200, status
+        while time.perf_counter() < end or line is None:
+            status, _, _, line = await ask(server.port, get("/dashboard", cookie), line)
+            if status != 200:
+                raise RuntimeError(f"the dashboard answered {status}")
             done += 1
-        assert line is not None
         line[1].close()
         return done
 
-    began = time.perf_counter()
+    before, began = server.cpu(), time.perf_counter()
     done = sum(await asyncio.gather(*(client() for _ in range(CLIENTS))))
-    return done, time.perf_counter() - began
+    return done / (time.perf_counter() - began), (server.cpu() - before) / done * 1000
 
 
 @contextlib.asynccontextmanager
-async def streams(port: int, cookies: list[str], number: int):
-    lines = []
+async def streams(port: int, cookies: list[str], number: int) -> AsyncIterator[None]:
+    """So many open streams of these learners."""
+    lines: list[Line] = []
     for each in range(number):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(get(f"/notifications/stream?after=0.{each}", cookies[each % len(cookies)]).encode())
+        path = f"/notifications/stream?after=0.{each}"
+        writer.write(get(path, cookies[each % len(cookies)]).encode())
         head = await reader.readuntil(b"\r\n\r\n")
-        assert b" 200 " in head.split(b"\r\n")[0], head
+        if b" 200 " not in head.split(b"\r\n")[0]:
+            raise RuntimeError(f"a stream answered {head!r}")
         lines.append((reader, writer))
     await asyncio.sleep(1)
     try:
-        yield lines
+        yield
     finally:
         for _, writer in lines:
             writer.close()
 
 
-async def arrival(port: int, cookie: str, app: object, times: int = 20) -> list[float]:
-    """Milliseconds from the start of a request that changes something until another tab's stream says so."""
-    from codyverse.core.clock import now
-    from codyverse.core.database import db, unit_of_work
-    from codyverse.notifications import services
-
-    found = []
-    async with streams(port, [cookie], 1) as [(reader, _)]:
-        for number in range(times):
-            with contextlib.suppress(TimeoutError):
-                while await asyncio.wait_for(reader.readline(), 0.2):
-                    pass
-            with app.app_context():  # type: ignore[attr-defined]
-                began = time.perf_counter()
-                with unit_of_work():
-                    details = {"level": number, "name": "Bench", "gems": 1}
-                    services.tell("level", f"level:{port}:{number}", details, [1], now())
-                db.session.remove()
-            while b"event: news" not in await reader.readline():
-                pass
-            found.append((time.perf_counter() - began) * 1000)
-    return found
+async def one_round(found: Found, pages_of: Server, streams_of: Server, number: int, seconds: float) -> None:
+    """The same server without streams and with them."""
+    cookies = [await sign_in(pages_of.port, each) for each in range(number // EACH + 1)]
+    await pages(pages_of, cookies[0], 0.5)
+    quiet = await pages(pages_of, cookies[0], seconds)
+    async with streams(streams_of.port, cookies, number):
+        busy = await pages(pages_of, cookies[0], seconds)
+        found.memory = max(found.memory, streams_of.memory())
+    for into, values in zip((found.rates, found.costs), zip(quiet, busy, strict=True), strict=True):
+        for each, value in zip(into, values, strict=True):
+            each.append(value)
 
 
-def prepare(url: str, learners: int) -> object:
-    """Tables, courses, learners; the application."""
-    app = create_app(
-        load_settings({k: v for k, v in environment(url).items() if k not in {"PATH", "HOME", "LANG"}})
-    )
-    runner = app.test_cli_runner()
-    for words in (["db", "upgrade"], ["content", "apply"]):
-        done = runner.invoke(args=words)
-        assert done.exit_code == 0, done.output
-    from codyverse.accounts import services as accounts
-    from codyverse.core.database import db, unit_of_work
-
-    with app.app_context():
-        with unit_of_work():
-            for number in range(learners):
-                accounts.create_account(f"bench{number}@example.org", PASSWORD, "Bench")
-        db.session.remove()
-    return app
-
-
-async def measure(url: str, app: object, number: int, seconds: float, rounds: int) -> None:
-    results: dict[str, Found] = {}
+def all_rounds(url: str, number: int, seconds: float, rounds: int) -> tuple[Found, Found]:
+    together = Found("one process for both (`make run`)")
+    apart = Found("the streams in a process of their own (Procfile)")
     for _ in range(rounds):
-        for name, words in WAYS.items():
-            with served(url, words) as server:
-                cookie = await sign_in(server.port)
-                await pages(server.port, cookie, 0.5)
-                await _round(results, name, server, cookie, seconds)
-                if not name.startswith("ASGI"):
-                    continue
-                cookies = [await sign_in(server.port, each) for each in range(number // EACH + 1)]
-                async with streams(server.port, cookies, number):
-                    await _round(results, f"{name}, {number} idle", server, cookie, seconds)
-                    print(f"  memory with {number} streams: {server.memory():.0f} MB", file=sys.stderr)
-        with (
-            served(url, WAYS["WSGI, pages only (as before streams)"]) as server,
-            served(url, APART) as beside,
-        ):
-            cookie = await sign_in(server.port)
-            await pages(server.port, cookie, 0.5)
-            cookies = [await sign_in(server.port, each) for each in range(number // EACH + 1)]
-            async with streams(beside.port, cookies, number):
-                await _round(
-                    results, f"WSGI, and {number} idle streams in a process beside", server, cookie, seconds
-                )
-                print(f"  memory of the stream process: {beside.memory():.0f} MB", file=sys.stderr)
-    for name, found in results.items():
-        print(f"{name:<62} {found}")
-    with served(url, WAYS["ASGI, pages by the bridge, and streams"]) as server:
-        took = sorted(await arrival(server.port, await sign_in(server.port), app))
-        print(
-            f"news in another tab's stream after {statistics.median(took):.0f} ms (slowest of 20: {took[-1]:.0f} ms)"
+        with served(url, PAGES_AND_STREAMS) as server:
+            asyncio.run(one_round(together, server, server, number, seconds))
+        with served(url, PAGES) as server, served(url, STREAMS) as beside:
+            asyncio.run(one_round(apart, server, beside, number, seconds))
+    return together, apart
+
+
+def measure(number: int = 1000, seconds: float = 4, rounds: int = 3) -> Report:
+    """All of it; the page for docs/measured."""
+    with throwaway() as url:
+        app = prepare(url, max(number // EACH + 1, tabs.LEARNERS))
+        found = all_rounds(url, number, seconds, rounds)
+        with served(url, PAGES_AND_STREAMS) as server:
+            took = sorted(tabs.seconds_until_seen(app, f"http://127.0.0.1:{server.port}"))
+    return report(found, took, number, rounds)
+
+
+def report(found: tuple[Found, Found], took: list[float], number: int, rounds: int) -> Report:
+    missed = [f"{each.name}: pages keep {each.kept:.0%} of {KEPT:.0%}" for each in found if each.kept < KEPT]
+    if statistics.median(took) >= SOON:
+        missed.append(
+            f"a badge was seen in another tab after {statistics.median(took):.2f} s, aim {SOON:.0f} s"
         )
+    head = [
+        "Served by",
+        "without streams",
+        f"with {number:,} idle streams",
+        "throughput kept",
+        "memory of the streams' process",
+    ]
+    text = f"""
+{CLIENTS} connections ask for the signed-in dashboard, one page after another; medians of {rounds} rounds, each measured without streams and
+with them right after, on the same server. Milliseconds are CPU of the pages' server for one page. The bar is {KEPT:.0%} of the throughput.
 
+{table(head, (each.row() for each in found))}
 
-async def _round(results: dict[str, Found], name: str, server: Server, cookie: str, seconds: float) -> None:
-    before = server.cpu()
-    done, took = await pages(server.port, cookie, seconds)
-    results.setdefault(name, Found()).add(done, took, server.cpu() - before)
+A learner finishes a first lesson in one tab of a browser; until the bell of another tab shows its badge, without a reload, it takes
+{statistics.median(took):.2f} s (median of {len(took)} learners; the slowest {took[-1]:.2f} s), from the click on. The aim is less than {SOON:.0f} s.
+"""
+    return Report("What streams cost", text, tuple(missed))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(description="Measure what streams cost, and print it.")
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    with throwaway() as url:
-        app = prepare(url, given.streams // EACH + 1)
-        asyncio.run(measure(url, app, given.streams, given.seconds, given.rounds))
+    print(measure(given.streams, given.seconds, given.rounds).text)
 
 
 if __name__ == "__main__":

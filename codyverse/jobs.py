@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from codyverse import mailing
+from codyverse import delivering, mailing
 from codyverse.accounts import people
 from codyverse.core import idempotency
 from codyverse.core.clock import now
@@ -25,6 +25,7 @@ from codyverse.notifications import post
 from codyverse.notifications import services as notifications
 from codyverse.notifications.rules import counted
 from codyverse.notifications.services import Batch
+from codyverse.webhooks import services as webhooks
 
 log = structlog.get_logger("codyverse.jobs")
 
@@ -76,16 +77,35 @@ def _send_mails() -> str:
     return f"{', '.join(said)}." if said else ""
 
 
+def _send_webhooks() -> str:
+    done = delivering.deliver()
+    said = [f"{done.delivered} delivered"] if done.delivered else []
+    said += [f"{done.later} to be tried again"] if done.later else []
+    said += [f"{done.failed} failed for good"] if done.failed else []
+    return f"Webhooks: {', '.join(said)}." if said else ""
+
+
 def _forget_old() -> str:
-    gone = 0
     at = now()
+    kinds = {
+        "old notifications and mails": lambda: notifications.forget_old(at),
+        "answers kept for programs": lambda: idempotency.forget_old(at),
+        "old events of webhooks": webhooks.forget_old,
+    }
+    gone = {what: _until_nothing_is_left(forget) for what, forget in kinds.items()}
+    said = [f"{what} ({number})" for what, number in gone.items() if number]
+    return f"Forgot {', '.join(said)}." if said else ""
+
+
+def _until_nothing_is_left(forget: Callable[[], int]) -> int:
+    """One unit of work per batch; how much went."""
+    gone = 0
     while True:
         with unit_of_work():
-            batch = notifications.forget_old(at)
-            batch += idempotency.forget_old(at)
+            batch = forget()
         gone += batch
         if not batch:
-            return f"Forgot {gone} old notifications, mails and answers kept for programs." if gone else ""
+            return gone
 
 
 def _erase() -> str:
@@ -121,12 +141,13 @@ JOBS: tuple[Job, ...] = (
     ),
     Job("digests", "*/15 * * * *", "Write the daily mails of those who asked for them.", _write_digests),
     Job("mails", "* * * * *", "Send the mails that wait.", _send_mails),
+    Job("webhooks", "* * * * *", "Tell webhooks what happened.", _send_webhooks),
     Job("leagues-close", "5 * * * *", "Close the leagues whose week is over everywhere.", _close_leagues),
     Job("erase", "37 * * * *", "Erase the accounts whose owners asked for it 30 days ago.", _erase),
     Job(
         "forget",
         "17 3 * * *",
-        "Delete notifications read long ago, old mails, and what was kept for requests sent twice.",
+        "Delete notifications read long ago, old mails and events of webhooks, what was kept for requests sent twice.",
         _forget_old,
     ),
 )

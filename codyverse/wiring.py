@@ -11,7 +11,9 @@ from codyverse.gamification.leagues.services import league
 from codyverse.gamification.services import on_user_registered
 from codyverse.gamification.settlement import settle, until_nothing_follows
 from codyverse.notifications import handlers as news
-from codyverse.progress.events import LessonCompleted, StepAnswered, StudyTimeGrew
+from codyverse.progress import whole_courses
+from codyverse.progress.events import CourseCompleted, LessonCompleted, StepAnswered, StudyTimeGrew
+from codyverse.webhooks import outbox
 
 # The order of effects: lesson → streak → goals → badges → levels. Badges stand before levels, for their XP counts for
 # levels; it never counts for goals, which have been marked by then. A level or a badge can bring the next badge.
@@ -26,13 +28,18 @@ def install() -> None:
     subscribe(UserRegistered, on_user_registered)
     subscribe(StepAnswered, _answered)
     subscribe(StudyTimeGrew, _studied)
+    subscribe(LessonCompleted, outbox.on_lesson_completed)
     subscribe(LessonCompleted, _completed)
+    subscribe(LessonCompleted, whole_courses.on_lesson_completed)
     subscribe(BadgeReview, _reviewed)
     subscribe(GoalReached, news.on_goal_reached)
     subscribe(BadgeEarned, news.on_badge_earned)
     subscribe(LevelReached, news.on_level_reached)
     subscribe(LeagueClosed, news.on_league_closed)
     subscribe(LessonsPublished, news.on_lessons_published)
+    subscribe(BadgeEarned, outbox.on_badge_earned)
+    subscribe(LevelReached, outbox.on_level_reached)
+    subscribe(CourseCompleted, outbox.on_course_completed)
 
 
 def _answered(fact: StepAnswered) -> None:

@@ -79,6 +79,7 @@ def install(*, dev: bool) -> None:
         run_node(
             npm_script(),
             "ci",
+            "--ignore-scripts",  # what is built here needs none, and one tells its maker of every installation
             *([] if dev else ["--omit=dev"]),
             "--no-progress",
             "--loglevel=error",

@@ -1,7 +1,9 @@
-// Builds what the browser gets: one style sheet, one script, two fonts, one icon, each named by its content.
+// Builds what the browser gets: one style sheet, one script, two fonts, one icon, and the API's documentation with a style
+// sheet and a script of its own; each named by its content.
 // Run by tools/assets.py, which sees to Node and the packages, and compresses what comes out.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import subsetFont from "subset-font";
@@ -47,8 +49,16 @@ for (const font of fonts.faces) {
 
 await emit("favicon.svg", await readFile(`${source}svg/favicon.svg`));
 
+const swagger = `${root}node_modules/swagger-ui-dist`;
+const terms = ["LICENSE", "NOTICE", "swagger-ui-es-bundle.js.LICENSE.txt"];
+const licences = await Promise.all(terms.map((name) => readFile(`${swagger}/${name}`, "utf8")));
+await emit("docs-licence.txt", licences.join("\n"));
+
 const bundled = await build({
-  entryPoints: { "app.css": `${source}css/app.css`, "app.js": `${source}js/app.js` },
+  entryPoints: ["app", "docs"].flatMap((name) => [
+    { in: `${source}css/${name}.css`, out: `${name}.css` },
+    { in: `${source}js/${name}.js`, out: `${name}.js` },
+  ]),
   bundle: true,
   minify: true,
   write: false,
@@ -72,8 +82,8 @@ const bundled = await build({
   ],
 });
 for (const file of bundled.outputFiles) {
-  const name = file.path.endsWith(".css") ? "app.css" : "app.js";
-  await emit(name, file.contents);
+  // esbuild calls them app.css.css and docs.js.js.
+  await emit(basename(file.path).replace(/\.\w+$/, ""), file.contents);
 }
 
 await writeFile(`${out}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`);

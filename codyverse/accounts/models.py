@@ -28,6 +28,7 @@ class User(Base):
     """A person with an account. `email_key` is the address as compared: unique without case.
 
     `last_game_date` is the latest one that a fact was stamped with, `owed_until` when it has had its hours.
+    `studied_until` is the moment up to which study time was counted: one clock, however many lessons are open.
     """
 
     __tablename__ = "users"
@@ -51,6 +52,7 @@ class User(Base):
     preferences: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     last_game_date: Mapped[date | None]
     owed_until: Mapped[datetime | None]
+    studied_until: Mapped[datetime | None]
     deactivated_at: Mapped[datetime | None]
     erase_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

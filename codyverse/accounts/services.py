@@ -1,7 +1,6 @@
 """Writes about people: accounts, sessions, settings. Add and flush, never commit."""
 
 import secrets
-import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from codyverse.accounts import passwords
 from codyverse.accounts.events import UserRegistered
 from codyverse.accounts.game_days import game_date_for, zone_holds_from
 from codyverse.accounts.models import ROLES, User, UserSession, ZoneFact
+from codyverse.accounts.names import can_be_shown, on_one_line
 from codyverse.accounts.queries import INTENSITIES, MECHANICS, STREAK_MODES, THEMES, Preferences, token_hash
 from codyverse.core.clock import now
 from codyverse.core.database import session
@@ -73,19 +73,14 @@ def address_key(email: str) -> str:
 
 def _clean_name(name: str) -> str:
     """A display name: visible characters on one line, 1 to 60 of them. Raises Invalid."""
-    name = " ".join(unicodedata.normalize("NFC", name).split())
+    name = on_one_line(name)
     if not name:
         raise Invalid({"display_name": ["Write the name that others may see."]})
     if len(name) > NAME_MAX:
         raise Invalid({"display_name": [f"Use at most {NAME_MAX} characters."]})
-    if any(unicodedata.category(sign) in {"Cc", "Cs", "Cn", "Co"} for sign in name) or _redirects(name):
+    if not can_be_shown(name):
         raise Invalid({"display_name": ["The name contains a character that cannot be shown."]})
     return name
-
-
-def _redirects(name: str) -> bool:
-    """Whether it has a sign that turns the direction of the text around it."""
-    return any(sign in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" for sign in name)
 
 
 def _clean_zone(name: str) -> str:

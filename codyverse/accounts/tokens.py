@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 
 from codyverse.accounts.models import ApiToken, User
+from codyverse.accounts.names import can_be_shown, on_one_line
 from codyverse.accounts.queries import Preferences, Principal
 from codyverse.core.clock import now
 from codyverse.core.database import session
@@ -114,19 +115,16 @@ def issue_token(
     ).scalar()
     if role is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    name = on_one_line(name)
     wanted = READS if scopes is None else frozenset(scopes)
     _must_be_fit(name, wanted, allowed_scopes(role, by_operator=by_operator), expires_at, at)
-    live = session.execute(
-        select(func.count()).select_from(ApiToken).where(ApiToken.user_id == user_id, *_live(at))
-    ).scalar_one()
-    if live >= MOST_TOKENS:
-        raise Conflict(f"There are {MOST_TOKENS} tokens already, which is the most. Revoke one first.")
+    _must_have_room(user_id, at)
     text = make_secret()
     row = session.execute(
         insert(ApiToken)
         .values(
             user_id=user_id,
-            name=name.strip(),
+            name=name,
             token_hash=hashed(text),
             hint=text[-4:],
             scopes=sorted(wanted),
@@ -138,11 +136,17 @@ def issue_token(
     return text, _info(row)
 
 
+def _must_have_room(user_id: int, at: datetime) -> None:
+    count = select(func.count()).select_from(ApiToken).where(ApiToken.user_id == user_id, *_live(at))
+    if session.execute(count).scalar_one() >= MOST_TOKENS:
+        raise Conflict(f"There are {MOST_TOKENS} tokens already, which is the most. Revoke one first.")
+
+
 def _must_be_fit(
     name: str, wanted: frozenset[str], allowed: frozenset[str], expires_at: datetime | None, at: datetime
 ) -> None:
     fields: dict[str, list[str]] = {}
-    if not 1 <= len(name.strip()) <= MOST_NAME or not name.isprintable():
+    if not 1 <= len(name) <= MOST_NAME or not can_be_shown(name):
         fields["name"] = [f"Write a name of 1 to {MOST_NAME} characters that tells what the token is for."]
     if unknown := sorted(wanted - SCOPES.keys()):
         fields["scopes"] = [f"There is no scope {', '.join(unknown)}. Choose from {', '.join(SCOPES)}."]

@@ -3,7 +3,15 @@
 from flask import Flask
 from flask_cors import CORS
 
-from codyverse.api import auth, docs, people, study  # noqa: F401 - importing declares their operations
+from codyverse.api import (  # noqa: F401 - importing declares their operations
+    auth,
+    courses,
+    docs,
+    people,
+    site,
+    study,
+    webhooks,
+)
 from codyverse.api.operation import bp
 from codyverse.api.running import answer_fault
 from codyverse.http.errors import register_face
@@ -26,7 +34,9 @@ def install(app: Flask) -> None:
     """Attach the operations, how they tell what failed, the documentation, and the hosts whose pages may call."""
     app.register_blueprint(bp)
     app.register_blueprint(docs.bp)
-    register_face(app, "/api", answer_fault)
+    site.install(app)
+    for prefix in ("/api", "/health", "/metrics", "/cache-stats"):
+        register_face(app, prefix, answer_fault)
     origins = app.extensions["settings"].cors_origins
     if origins:
         CORS(

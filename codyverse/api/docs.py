@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from codyverse.api import envelope
 from codyverse.api.openapi import document
 from codyverse.http.access import access
+from codyverse.http.security import draws_from_data
 
 bp = Blueprint("docs", __name__)
 
@@ -25,6 +26,7 @@ def spec() -> Response:
 
 
 @bp.get("/docs")
+@draws_from_data
 @access("anyone")
 def show() -> Response:
     """Swagger UI, served from here. It draws some of its marks from data: addresses, which only this page allows."""

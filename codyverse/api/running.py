@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode
@@ -128,7 +128,7 @@ def _body(op: Operation) -> BaseModel:
     try:
         return op.body.model_validate_json(orjson.dumps(value), strict=True)
     except ValidationError as fault:
-        raise Invalid(_faults(fault)) from fault
+        raise Invalid(_faults(fault, value)) from fault
 
 
 def _query(schema: type[BaseModel]) -> BaseModel:
@@ -141,16 +141,36 @@ def _query(schema: type[BaseModel]) -> BaseModel:
     try:
         return schema.model_validate_strings(given, strict=True)
     except ValidationError as fault:
-        raise Invalid(_faults(fault)) from fault
+        raise Invalid(_faults(fault, given)) from fault
 
 
-def _faults(fault: ValidationError) -> dict[str, list[str]]:
+def _faults(fault: ValidationError, given: Any) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for each in fault.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in each["loc"])
+        name = ".".join(_place(each["loc"], given, missing=each["type"] == "missing"))
         message = str(each["msg"]).removeprefix("Value error, ")
         fields.setdefault(name, []).append(message)
     return fields
+
+
+def _place(parts: tuple[int | str, ...], given: Any, *, missing: bool) -> Iterator[str]:
+    """The path of a value as the client sent it; pydantic also names the kinds that a value might have had."""
+    for number, part in enumerate(parts, 1):
+        inner = _inner(given, part)
+        if inner:
+            given = inner[0]
+            yield str(part)
+        elif missing and number == len(parts):
+            yield str(part)
+
+
+def _inner(given: Any, part: int | str) -> tuple[Any, ...]:
+    """What stands in a value under a name or number; empty if nothing does."""
+    if isinstance(given, dict):
+        return (given[part],) if part in given else ()
+    if isinstance(given, list) and isinstance(part, int) and part < len(given):
+        return (given[part],)
+    return ()
 
 
 # --- doing it once ---

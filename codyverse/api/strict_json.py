@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from codyverse.core.errors import DomainError, Invalid
 
 DEEPEST = 32
-LARGEST = 2**63 - 1
+MOST_DIGITS = 20
 EXACT = 2**53
 
 
@@ -55,9 +55,10 @@ def _constant(name: str) -> NoReturn:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > len(str(-LARGEST)) or abs(int(digits)) > LARGEST:
+    number = int(digits) if len(digits) <= MOST_DIGITS else 2**64
+    if not -(2**63) <= number < 2**64:
         raise Malformed("The body holds a whole number of more than 64 bits.")
-    return int(digits)
+    return number
 
 
 def _decimal(digits: str) -> float | int:

@@ -1,8 +1,8 @@
-"""The commands: flask badges, users, content, ledger, demo, jobs, worker, serve."""
+"""The commands: flask badges, users, content, ledger, demo, jobs, worker, serve, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import badges, content, demo, jobs, ledger, serve, users
+from codyverse.cli import badges, content, demo, jobs, ledger, serve, tokens, users
 
 
 def install(app: Flask) -> None:
@@ -15,6 +15,7 @@ def install(app: Flask) -> None:
         jobs.worker,
         ledger.ledger,
         serve.serve,
+        tokens.tokens,
         users.users,
     ):
         app.cli.add_command(command)

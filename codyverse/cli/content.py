@@ -1,6 +1,6 @@
 """flask content: check the courses in their folder; show what loading them would change; load them.
 
-What reads and renders courses is imported by the commands only: a web process never needs it.
+What reads and renders courses is imported by the commands only: a web process needs it when an author writes, and not before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The database: the one session, units of work, and what happens after a commit."""
+"""The database: the one session, units of work, and what happens at and after a commit."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -40,6 +40,7 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(metadata=Base.metadata)
 session = db.session
 
+_AT = "codyverse_at_commit"
 _AFTER = "codyverse_after_commit"
 _DEPTH = "codyverse_unit_depth"
 
@@ -54,17 +55,33 @@ def unit_of_work() -> Iterator[None]:
     if session.info.get(_DEPTH):
         raise RuntimeError("a unit of work is open already")
     session.info[_DEPTH] = True
-    session.info.pop(_AFTER, None)
+    _forget_plans()
     try:
         yield
+        while planned := session.info.pop(_AT, None):
+            for write, gathered in planned.items():
+                write(gathered)
         session.commit()
     except BaseException:
         session.rollback()
-        session.info.pop(_AFTER, None)
+        _forget_plans()
         raise
     finally:
         session.info.pop(_DEPTH, None)
     _run_after_commit(session())
+
+
+def _forget_plans() -> None:
+    session.info.pop(_AT, None)
+    session.info.pop(_AFTER, None)
+
+
+def at_commit(write: Callable[[list[Any]], None], what: object) -> None:
+    """Gather `what`, and let `write` have all that was gathered for it, once, just before the commit.
+
+    So many small facts cost one statement. It belongs to the unit of work: if `write` fails, everything is undone.
+    """
+    session.info.setdefault(_AT, {}).setdefault(write, []).append(what)
 
 
 def after_commit(act: Callable[[], None]) -> None:
@@ -79,13 +96,15 @@ def after_commit(act: Callable[[], None]) -> None:
 def savepoint() -> Iterator[None]:
     """A part of a unit of work that may fail while the rest is kept: on an error only this part is undone.
 
-    What was put off until after the commit in this part is then forgotten too.
+    What was put off until the commit or after it in this part is then forgotten too.
     """
+    gathered = {write: list(whats) for write, whats in session.info.get(_AT, {}).items()}
     waiting = list(session.info.get(_AFTER, []))
     try:
         with session.begin_nested():
             yield
     except BaseException:
+        session.info[_AT] = gathered
         session.info[_AFTER] = waiting
         raise
 

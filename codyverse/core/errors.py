@@ -37,6 +37,12 @@ class Conflict(DomainError):
     code = "CONFLICT"
 
 
+class Stale(Conflict):
+    """It was changed since the person read it, and they asked to write only over what they have read."""
+
+    code = "PRECONDITION_FAILED"
+
+
 class Invalid(DomainError):
     """The input is not acceptable. `fields` maps a field's name to its faults ('' for the whole)."""
 

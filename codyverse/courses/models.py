@@ -24,12 +24,16 @@ _DIFFICULTY = "difficulty in ('beginner', 'intermediate', 'advanced')"
 
 
 class Course(Base):
-    """A course; `key` is its slug. `digest` is the hash of its files when last applied."""
+    """A course; `key` is its slug. `digest` is the hash of its files or its document when last written.
+
+    `version` is raised by each write. `source` is the document of a course that was made over the API.
+    """
 
     __tablename__ = "courses"
     __table_args__ = (
         CheckConstraint(_DIFFICULTY, name="difficulty"),
         CheckConstraint("origin in ('files', 'api')", name="origin"),
+        CheckConstraint("(origin = 'api') = (source is not null)", name="source"),
         Index("uq_courses_key", "key", unique=True),
     )
 
@@ -43,6 +47,8 @@ class Course(Base):
     skills: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     position: Mapped[int]
     digest: Mapped[str] = mapped_column(Text, server_default="")
+    version: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    source: Mapped[dict[str, Any] | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     retired_at: Mapped[datetime | None]
 

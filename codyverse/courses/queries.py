@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, true, tuple_
+from sqlalchemy import and_, bindparam, case, func, or_, select, true, tuple_
 
+from codyverse.core.cache import kept_many
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
-from codyverse.courses.models import Course, Lesson, Module, Step, StepRevision
+from codyverse.courses.models import DIFFICULTIES, Course, Lesson, Module, Step, StepRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,10 @@ class StepContent:
     level: int | None
 
 
+_ease = case({word: place for place, word in enumerate(DIFFICULTIES)}, value=Course.difficulty)
+IN_CATALOGUE_ORDER = (_ease, Course.position, Course.key)
+"""The easier courses first; among equally hard ones those from files in their order, then those of the API."""
+
 _module_is_offered = and_(Module.course_id == Course.id, Module.retired_at.is_(None))
 _lesson_is_offered = and_(Lesson.module_id == Module.id, Lesson.retired_at.is_(None))
 
@@ -126,7 +131,7 @@ _CATALOGUE = (
     .outerjoin(Lesson, _lesson_is_offered)
     .where(Course.retired_at.is_(None))
     .group_by(Course.id)
-    .order_by(Course.position, Course.key)
+    .order_by(*IN_CATALOGUE_ORDER)
 )
 
 _COURSE = select(
@@ -264,10 +269,12 @@ def current_steps(lesson_id: int) -> tuple[StepPin, ...]:
 
 def revisions(ids: Iterable[int]) -> dict[int, StepContent]:
     """Revisions by their ids, current or not, retired or not; unknown ids are left out."""
-    wanted = list(ids)
-    if not wanted:
-        return {}
-    found: Sequence[Any] = session.execute(_REVISIONS, {"ids": wanted}).all()
+    return kept_many("static", "revision", ids, _read_revisions)
+
+
+def _read_revisions(ids: list[int]) -> dict[int, StepContent]:
+    """A revision never changes, so that what is kept of it is never wrong."""
+    found: Sequence[Any] = session.execute(_REVISIONS, {"ids": ids}).all()
     return {row.id: _content(row) for row in found}
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from codyverse.core import errors
+from codyverse.core import errors, metrics
 from codyverse.http import limits
 from codyverse.http.security import RefusedText, drain
 
@@ -90,8 +90,16 @@ def _told(fault: Fault) -> Response:
     return faces[max(fits, key=len)](fault)
 
 
+CATEGORIES = {
+    errors.Invalid: "validation",
+    errors.Unavailable: "external service",
+}
+"""What failed, for metrics and logs; everything else of a domain is a business rule."""
+
+
 def of_domain(fault: errors.DomainError) -> Fault:
     """A domain's error as the faces tell it."""
+    metrics.faults.labels(CATEGORIES.get(type(fault), "business rule")).inc()
     headers = {}
     if isinstance(fault, errors.TooMany | errors.Unavailable):
         headers["Retry-After"] = str(fault.retry_after)
@@ -136,6 +144,7 @@ def of_database(fault: Exception) -> Fault:
     gone = isinstance(fault, OperationalError | PoolTimeout) or getattr(
         fault, "connection_invalidated", False
     )
+    metrics.faults.labels("system").inc()
     log.error("database failed", exc_info=fault)
     if gone:
         return Fault(503, CODES[503], SAY[503], {"Retry-After": "5"})
@@ -147,6 +156,7 @@ def _database(fault: Exception) -> Response:
 
 
 def _unknown(fault: Exception) -> Response:
+    metrics.faults.labels("system").inc()
     log.error("unhandled", exc_info=fault)
     return _told(Fault(500, "INTERNAL_ERROR", SAY[500]))
 

@@ -7,6 +7,8 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
+from codyverse.core import metrics
+
 log = structlog.get_logger("codyverse.requests")
 _ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
@@ -21,6 +23,10 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    seconds = time.perf_counter() - g.began
+    endpoint = request.endpoint or "none"
+    metrics.requests.labels(endpoint, request.method, response.status_code).inc()
+    metrics.request_seconds.labels(endpoint).observe(seconds)
     who = g.get("principal")
     log.info(
         "request",
@@ -28,7 +34,8 @@ def _end(response: Response) -> Response:
         endpoint=request.endpoint,
         path=request.path,
         status=response.status_code,
-        milliseconds=round((time.perf_counter() - g.began) * 1000, 1),
+        milliseconds=round(seconds * 1000, 1),
+        statements=g.get("statements", 0),
         user_id=who.id if who else None,
     )
     return response

@@ -67,3 +67,15 @@ class LessonCompleted:
     at: datetime
     local_date: date
     day: DayTotals
+
+
+@dataclass(frozen=True, slots=True)
+class CourseCompleted:
+    """Every lesson that the course offers has been finished; told once per learner and course, for all time."""
+
+    user_id: int
+    course_id: int
+    course_slug: str
+    course_title: str
+    at: datetime
+    local_date: date

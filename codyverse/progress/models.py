@@ -25,9 +25,9 @@ from codyverse.core.personal import Personal, register
 class Attempt(Base):
     """One going-through of a lesson. At most one is open per learner and lesson.
 
-    `seconds` is the counted study time so far, `last_event_at` the moment it was counted up to. `seed` makes the
-    random option ids of this attempt and never leaves the server. `score` (0–100 to nine places) is set at completion;
-    what that earned stands in the ledger.
+    `seconds` is the counted study time so far, `last_event_at` the moment it was counted up to in this attempt; the
+    learner has one clock for all of them, `users.studied_until`. `seed` makes the random option ids of this attempt and
+    never leaves the server. `score` (0–100 to nine places) is set at completion; what that earned stands in the ledger.
     """
 
     __tablename__ = "attempts"
@@ -154,10 +154,26 @@ class ActivityDay(Base):
     mended: Mapped[int] = mapped_column(server_default="0")
 
 
+class CourseCompletion(Base):
+    """A learner had finished every lesson that a course offered then. Lessons that come later change nothing about it."""
+
+    __tablename__ = "course_completions"
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "course_id"),
+        Index("ix_course_completions_course_id", "course_id"),
+    )
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    course_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("courses.id"))
+    completed_at: Mapped[datetime]
+    local_date: Mapped[date]
+
+
 register(
     Personal("attempts", leave_out=("seed",)),
     Personal("attempt_steps", owner="attempt_id", through="attempts", blank={"draft": null()}),
     Personal("answers", blank={"answer": {}}),
     Personal("lesson_progress"),
     Personal("activity_days"),
+    Personal("course_completions"),
 )

@@ -79,7 +79,7 @@ def answer_step(user_id: int, attempt_id: int, step_id: int, try_no: int, given:
     verdict = exercises.grade(state.exercise, answer)
     first_try = verdict.correct and try_no == 1 and not state.met_before
     when = _when(user_id, state, at)
-    gap = max(timedelta(0), at - state.last_event_at)
+    gap = max(timedelta(0), at - state.counted_to)
     day = _day_after(
         statements.ANSWER,
         when,
@@ -248,7 +248,7 @@ def _when(
 ) -> dict[str, Any]:
     """The learner's date for an event at `at`, and the study time that it closes."""
     estimate = state.minutes if minutes is None else minutes
-    time = rules.study_time(state.seconds, state.last_event_at, at, estimate)
+    time = rules.study_time(state.seconds, state.counted_to, at, estimate)
     return {
         "at": at,
         "local_date": raise_game_date(

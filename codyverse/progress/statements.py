@@ -21,6 +21,8 @@ attempts, attempt_steps, answers = _table(Attempt), _table(AttemptStep), _table(
 lesson_progress = _table(LessonProgress)
 
 _CALENDAR = (users.c.time_zone, users.c.day_start_hour, users.c.last_game_date, users.c.owed_until)
+_COUNTED_TO = func.greatest(attempts.c.last_event_at, users.c.studied_until).label("counted_to")
+"""The learner has one clock: time that was counted in one lesson is not counted again in another that is open, too."""
 
 LOCKED_STEP = (
     select(
@@ -28,7 +30,7 @@ LOCKED_STEP = (
         attempts.c.lesson_id,
         attempts.c.seed,
         attempts.c.seconds,
-        attempts.c.last_event_at,
+        _COUNTED_TO,
         attempts.c.completed_at,
         attempt_steps.c.revision_id,
         attempt_steps.c.asks,
@@ -68,7 +70,7 @@ LOCKED_ATTEMPT = (
         *_CALENDAR,
         attempts.c.lesson_id,
         attempts.c.seconds,
-        attempts.c.last_event_at,
+        _COUNTED_TO,
         attempts.c.completed_at,
     )
     .select_from(users)
@@ -135,6 +137,7 @@ PIN_STEPS = text("""
     ) as pin
 """)
 
+_CLOCK = "clock as (update users set studied_until = :counted_to where id = :user_id)"
 _DAY = "lessons, distinct_lessons, answers, correct, first_try, seconds, xp, mended"
 
 ANSWER = text(f"""
@@ -150,7 +153,7 @@ ANSWER = text(f"""
         where attempt_id = :attempt_id and step_id = :step_id
     ), study as (
         update attempts set seconds = :seconds, last_event_at = :counted_to where id = :attempt_id
-    )
+    ), {_CLOCK}
     insert into activity_days as day (user_id, local_date, answers, correct, first_try, seconds)
     values (:user_id, :local_date, :counts, :counts_right, :counts_first, :added)
     on conflict (user_id, local_date) do update set
@@ -159,7 +162,7 @@ ANSWER = text(f"""
         first_try = day.first_try + excluded.first_try,
         seconds = day.seconds + excluded.seconds
     returning {_DAY}
-""").bindparams(bindparam("answer", type_=JSONB(none_as_null=True)))  # noqa: S608 - only the column list above
+""").bindparams(bindparam("answer", type_=JSONB(none_as_null=True)))  # noqa: S608 - only the texts above
 """Keep a graded answer: the answer, its step, the study time, the day."""
 
 STUDY = text(f"""
@@ -168,12 +171,12 @@ STUDY = text(f"""
         where attempt_id = :attempt_id and step_id = :step_id
     ), study as (
         update attempts set seconds = :seconds, last_event_at = :counted_to where id = :attempt_id
-    )
+    ), {_CLOCK}
     insert into activity_days as day (user_id, local_date, seconds)
     values (:user_id, :local_date, :added)
     on conflict (user_id, local_date) do update set seconds = day.seconds + excluded.seconds
     returning {_DAY}
-""").bindparams(bindparam("draft", type_=JSONB(none_as_null=True)))  # noqa: S608 - only the column list above
+""").bindparams(bindparam("draft", type_=JSONB(none_as_null=True)))  # noqa: S608 - only the texts above
 """Keep what an event without an answer changed: a step read, a hint, a draft; the study time, the day."""
 
 COMPLETE = text(f"""
@@ -191,7 +194,7 @@ COMPLETE = text(f"""
             completions = standing.completions + 1,
             last_completed_at = excluded.last_completed_at,
             last_local_date = excluded.last_local_date
-    )
+    ), {_CLOCK}
     insert into activity_days as day (user_id, local_date, lessons, distinct_lessons, seconds)
     values (:user_id, :local_date, 1, :distinct, :added)
     on conflict (user_id, local_date) do update set
@@ -199,5 +202,5 @@ COMPLETE = text(f"""
         distinct_lessons = day.distinct_lessons + excluded.distinct_lessons,
         seconds = day.seconds + excluded.seconds
     returning {_DAY}
-""")  # noqa: S608 - only the column list above
+""")  # noqa: S608 - only the texts above
 """Finish an attempt: the attempt, the learner's standing with the lesson, the day."""

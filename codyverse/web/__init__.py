@@ -19,6 +19,7 @@ from codyverse.web import (
     progress,
     render,
     shop,
+    tokens,
 )
 
 
@@ -41,5 +42,6 @@ def install(app: Flask) -> None:
         goals,
         progress,
         shop,
+        tokens,
     ):
         app.register_blueprint(part.bp)

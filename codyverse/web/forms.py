@@ -24,6 +24,9 @@ from codyverse.accounts.services import time_zones
 from codyverse.core.errors import Invalid
 from codyverse.notifications.rules import KINDS
 
+TOKEN_DAYS = {"30": "30 days", "90": "90 days", "365": "A year", "never": "Until I revoke it"}
+"""How long a token works, in days."""
+
 
 def _offer(*pairs: tuple[str, str]) -> list[Any]:
     """What a list offers: (value, label)."""
@@ -140,6 +143,13 @@ class NotificationsForm(Form):
         self.mail_hour.choices = hours
         self.quiet_from.choices = self.quiet_until.choices = [*_offer(("", "none")), *hours]
 
+    def kinds(self, name: str) -> set[str]:
+        """The kinds that are ticked in `shown` or `mailed`. Raises Invalid for what is none."""
+        ticked = set(self._fields[name].data or ())
+        if ticked - set(KINDS):
+            raise Invalid({name: [f"Choose from {', '.join(KINDS)}."]})
+        return ticked
+
     def quiet(self) -> tuple[int, int] | None:
         """The quiet hours, None for none. Raises Invalid when only one end is given, or what is no hour."""
         given = (self.text("quiet_from"), self.text("quiet_until"))
@@ -166,3 +176,15 @@ class PublicPageForm(Form):
     shown = SelectMultipleField(
         "Shown", choices=_offer(*((name, name.capitalize()) for name in SHOWABLE)), validate_choice=False
     )
+
+
+class TokenForm(Form):
+    """A new access token."""
+
+    name = StringField("Name")
+    scopes = SelectMultipleField("It may", choices=[], validate_choice=False)
+    days = SelectField("It works for", choices=[], validate_choice=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.days.choices = _offer(*TOKEN_DAYS.items())

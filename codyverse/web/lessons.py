@@ -25,9 +25,11 @@ PLAYER = "pages/lessons/player.html"
 
 
 def _open_attempt(lesson_id: int) -> int:
-    """The learner's open attempt at this lesson. Raises Conflict when there is none (finished in another tab, or never begun)."""
+    """The learner's open attempt at this lesson. Raises Conflict when there is none (finished in another tab, or never begun),
+    and NotFound when there is no such lesson."""
     found = queries.open_attempt_id(principal().id, lesson_id)
     if found is None:
+        courses.lesson(lesson_id)
         raise Conflict(
             "This lesson is not open: it was finished in another tab, or not begun. Reload the page."
         )
@@ -202,7 +204,7 @@ def summary(lesson_id: int, attempt_id: int) -> Response:
         "hud": game.player(who.id, now()),
         "rewards": rewards,
         "badges": badges,
-        "announcement": _celebrated(rewards, badges, hidden),
+        "announcement": _celebrated(rewards, badges, hidden, weekly=who.preferences.streak_mode == "weekly"),
     }
     if htmx.wants_fragment():
         response = fragment("pages/lessons/summary.html", "summary", "updates", **context)
@@ -211,9 +213,11 @@ def summary(lesson_id: int, attempt_id: int) -> Response:
     return page("pages/lessons/summary.html", **context)
 
 
-def _celebrated(rewards: Rewards, badges: tuple[BadgeView, ...], hidden: frozenset[str]) -> str:
+def _celebrated(
+    rewards: Rewards, badges: tuple[BadgeView, ...], hidden: frozenset[str], *, weekly: bool
+) -> str:
     """What the lesson brought, in words for those who hear the page; what is hidden is not spoken of."""
-    days = rewards.streak.days
+    days = 0 if weekly else rewards.streak.days
     said = {
         "xp": _many(rewards.xp, "XP", "XP"),
         "coins": _many(rewards.coins, "coin", "coins"),

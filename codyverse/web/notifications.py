@@ -106,9 +106,8 @@ def change_settings() -> Response:
     form, who = NotificationsForm(), principal()
     before = queries.choices(who.id)
     offered = set(visible_kinds(who.preferences.hidden))
-    shown, mailed = set(form.shown.data or ()), set(form.mailed.data or ())
     try:
-        quiet = form.quiet()
+        shown, mailed, quiet = form.kinds("shown"), form.kinds("mailed"), form.quiet()
         with unit_of_work():
             services.choose(
                 who.id,

@@ -38,8 +38,7 @@ def show(handle: str) -> Response:
     return response
 
 
-def _form_page(form: PublicPageForm, status: int = 200) -> Response:
-    kept = profiles.own_profile(principal().id)
+def _form_page(form: PublicPageForm, kept: profiles.Profile, status: int = 200) -> Response:
     return page("pages/profiles/edit.html", status, form=form, kept=kept, showable=profiles.SHOWABLE)
 
 
@@ -49,7 +48,7 @@ def edit() -> Response:
     """What the learner's public page shows, if there is one."""
     kept = profiles.own_profile(principal().id)
     chosen = {"handle": kept.handle, "public": kept.public, "shown": sorted(kept.shown)}
-    return _form_page(PublicPageForm(formdata=None, **chosen))
+    return _form_page(PublicPageForm(formdata=None, **chosen), kept)
 
 
 @bp.post("/settings/public")
@@ -67,6 +66,6 @@ def change() -> Response:
             )
     except Invalid as fault:
         form.take(fault)
-        return _form_page(form, 422)
+        return _form_page(form, profiles.own_profile(principal().id), 422)
     flash("Saved.")
     return redirect(url_for(".edit"), 303)

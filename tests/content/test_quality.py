@@ -8,12 +8,16 @@ import pytest
 from codyverse.courses.compiling import compile_step
 from codyverse.courses.exercises import decode, encode, grade, present
 from tests.content.reading import COURSES, asking, content, course, explanations, steps, words_of
+from tests.content.timing import WORD, reading_seconds, reckoned_minutes
 from tests.domains.courses.test_exercise_properties import right_answers
 
 KINDS = {"choice", "choices", "blank", "order", "match", "parsons"}
 CEILING = 9.0
 KEY = b"a secret of 16 b"
 LESSON_KB = 120
+MINUTES = range(5, 11)
+STEPS = range(6, 11)
+NEAR = 1.0
 
 
 def test_lint_is_clean() -> None:
@@ -34,6 +38,43 @@ def test_at_least_half_of_the_steps_ask(folder: str) -> None:
         if 2 * sum(step.exercise is not None for step in lesson.steps) < len(lesson.steps)
     }
     assert not lazy, f"lessons that teach more than they ask: {lazy}"
+
+
+@pytest.mark.parametrize("folder", COURSES)
+def test_a_lesson_has_six_to_ten_steps(folder: str) -> None:
+    found = {lesson.key: len(lesson.steps) for lesson in course(folder).lessons}
+    assert not {key: count for key, count in found.items() if count not in STEPS}
+
+
+@pytest.mark.parametrize("folder", COURSES)
+def test_a_lesson_takes_five_to_ten_minutes(folder: str) -> None:
+    """Both the minutes that a page promises and, rounded, those that are reckoned: a smaller promise makes no lesson shorter."""
+    found = {lesson.key: (lesson.minutes, reckoned_minutes(lesson)) for lesson in course(folder).lessons}
+    assert not {
+        key: times for key, times in found.items() if not all(round(time) in MINUTES for time in times)
+    }
+
+
+@pytest.mark.parametrize("folder", COURSES)
+def test_the_stated_minutes_are_honest(folder: str) -> None:
+    """Whole minutes are stated, which may be half a minute off; the other half lets an author mend a sentence and keep the promise."""
+    found = {lesson.key: (lesson.minutes, reckoned_minutes(lesson)) for lesson in course(folder).lessons}
+    assert not {key: times for key, times in found.items() if abs(times[0] - times[1]) > NEAR}
+
+
+@pytest.mark.parametrize(
+    ("markdown", "seconds"),
+    [
+        ("Six words, *and* `code` is one.", 6 * WORD),
+        ("| a | b |\n| --- | --- |\n| 1 | − |", 3 * WORD),
+        ("One.\n<!-- check: 1 + 1 == 2 -->\n\n<!-- check: 2 == 2 -->", WORD),
+        ("![what it shows](img/a.svg)", 10),
+        ("```python\nx = 1\n\nprint(x)\n```\n\n```output\n1\n```", 9),
+        ("```text\n" + "word " * 34 + "\n```", 12),
+    ],
+)
+def test_reading_takes_its_time(markdown: str, seconds: float) -> None:
+    assert reading_seconds(markdown) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("folder", COURSES)

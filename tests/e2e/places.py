@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from codyverse import jobs
-from codyverse.accounts import profiles
+from codyverse.accounts import profiles, tokens
 from codyverse.accounts import services as accounts
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import db, unit_of_work
@@ -65,6 +65,8 @@ def prepare(site: Site) -> Places:
                 user_id, handle="pia", public=True, shown=frozenset(profiles.SHOWABLE)
             )
         with unit_of_work():
+            tokens.issue_token(user_id, "My phone", ["progress:read", "progress:write"])
+        with unit_of_work():
             shop.purchase(user_id, "scarf", "nonce-of-a-scarf")
             shop.wear(user_id, "outfit", "scarf")
         own = {
@@ -85,6 +87,7 @@ def prepare(site: Site) -> Places:
             "public page, form": "/settings/public",
             "public page, own": "/u/pia",
             "settings": "/settings",
+            "access tokens": "/settings/tokens",
             "notifications": "/notifications",
             "unread notifications": "/notifications?show=unread",
             "what to hear of": "/notifications/settings",

@@ -154,7 +154,7 @@ def test_a_start_a_command_beside_it_a_taken_port_and_ctrl_c(launch: Launch, fol
     second = server.flask("serve")
     assert second.returncode == 1
     assert second.stderr.strip() == (
-        f"Error: Port {server.port} is in use by another program: choose another one, for example PORT={server.port + 1}."
+        f"Error: Port {server.port} is in use, perhaps by Cody Verse itself: choose another one, for example PORT={server.port + 1}."
     )
 
     start = time.monotonic()

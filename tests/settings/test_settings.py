@@ -86,6 +86,10 @@ WRONG = {
         "cody",
         "MAIL_FROM=cody is not a sender: write a sender like Cody Verse <cody@example.org>.",
     ),
+    "WEBHOOK_NETWORKS": (
+        "10.0.0.0/8, 10.1.2.3/8",
+        "WEBHOOK_NETWORKS=10.0.0.0/8, 10.1.2.3/8 has a part that is no network (10.1.2.3/8): write networks like",
+    ),
     "SESSION_COOKIE_SECURE": (
         "perhaps",
         "SESSION_COOKIE_SECURE=perhaps is neither true nor false: write true or false.",
@@ -170,6 +174,7 @@ def test_secrets_are_never_repeated() -> None:
         ({"SECRET_KEY": "change-me" * 4}, "SECRET_KEY is easy to guess: write at least 32"),
         ({"SECRET_KEY": "0" * 64}, "SECRET_KEY is easy to guess"),
         ({"BASE_URL": ""}, "BASE_URL is not set, and in production links in messages need it: write"),
+        ({"WEBHOOK_NETWORKS": "10.0.0.0/8"}, "WEBHOOK_NETWORKS=10.0.0.0/8 is refused in production"),
         ({"BASE_URL": "http://learn.example.org"}, "BASE_URL=http://learn.example.org is not encrypted"),
         (
             {"BASE_URL": "https://example.org/path"},
@@ -180,6 +185,16 @@ def test_secrets_are_never_repeated() -> None:
 def test_what_production_refuses(changed: dict[str, str], sentence: str) -> None:
     [said] = faults(PRODUCTION | changed)
     assert said.startswith(sentence)
+
+
+def test_networks_of_webhooks_outside_production() -> None:
+    staging = PRODUCTION | {
+        "CODYVERSE_ENV": "staging",
+        "WEBHOOK_NETWORKS": "10.1.0.0/16,fd00:1::/64 127.0.0.1",
+    }
+    networks = load_settings(staging).reachable_networks
+    assert [str(each) for each in networks] == ["10.1.0.0/16", "fd00:1::/64", "127.0.0.1/32"]
+    assert load_settings(PRODUCTION).reachable_networks == ()
 
 
 def test_production_on_an_own_network_without_encryption() -> None:

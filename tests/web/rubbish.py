@@ -42,7 +42,16 @@ OTHERS = ("Benedetta", "benedetta@example.org", "words of hers")
 TABLES = [
     *("users", "zone_facts", "sessions", "courses", "modules", "lessons", "steps", "step_revisions"),
     *("attempts", "attempt_steps", "answers", "lesson_progress", "activity_days"),
-    *("ledger_entries", "players", "daily_goals"),
+    *("ledger_entries", "players", "daily_goals", "purchases", "streak_repairs", "earned_badges"),
+    *(
+        "league_cohorts",
+        "league_members",
+        "notifications",
+        "notification_choices",
+        "mails",
+        "public_profiles",
+    ),
+    "api_tokens",
 ]
 STUDY = {"attempts", "attempt_steps", "activity_days", "daily_goals", "users"}
 ANY = set(RUBBISH) | {"missing"}
@@ -54,6 +63,7 @@ class Form:
 
     `stores` names for a field the rubbish that is none there: it is taken, or left aside, and does no harm. Fields
     whose names hold ids are listed without them; what holds for one kind of exercise only has the kind before it.
+    `alone`: a sending without any field is a right one, though not without one of them. `token`: it needs a CSRF token.
     """
 
     who: str
@@ -61,6 +71,8 @@ class Form:
     writes: set[str]
     stores: dict[str, set[str]] = field(default_factory=dict)
     right: int = 303
+    alone: bool = False
+    token: bool = True
 
     def takes(self, kind: str, name: str, what: str) -> bool:
         """Whether this rubbish is none in this field."""
@@ -98,10 +110,29 @@ REGISTER = {
 }
 SIGN_IN = {"email": "ada@example.org", "password": PASSWORD, "next": "/courses"}
 PROFILE = {"display_name": "Ada", "time_zone": "UTC", "day_start_hour": "5"}
-PREFERENCES = {"goal_intensity": "casual", "theme": "dark", "hidden": ["coins", "streak"]}
+PREFERENCES = {
+    "goal_intensity": "casual",
+    "theme": "dark",
+    "streak_mode": "weekly",
+    "hidden": ["coins", "streak"],
+}
+NEWS = {
+    "shown": ["badge", "level"],
+    "mailed": ["league"],
+    "mail_hour": "9",
+    "quiet_from": "22",
+    "quiet_until": "7",
+}
+PUBLIC_PAGE = {"handle": "ada-writes", "public": "y", "shown": ["badges", "level"]}
+# An address may be letters and digits, three at least; the nonce of a purchase eight at least.
+HANDLES = {"huge", "exponent", "NaN", "Infinity", "null", "true"}
+NONCES = {"huge", "Infinity"}
 SECRET = {"current_password": PASSWORD, "new_password": "river-comet-fable"}
 ANSWER = {"kind": "", "try_no": "1", "answer": "", "blank": "", "match": "", "position": "", "indent": ""}
-COMPLETED = STUDY | {"lesson_progress", "ledger_entries", "players"}
+COMPLETED = STUDY | {"lesson_progress", "ledger_entries", "players", "earned_badges", "notifications"}
+TOKEN = {"name": "My phone", "scopes": ["progress:read", "progress:write"], "days": "30"}
+SEVERAL = {"hidden", "shown", "mailed", "scopes"}
+"""Fields that may be sent more than once."""
 
 FORMS: dict[str, Form] = {
     # No time zone is UTC: people without JavaScript choose from a list, which always sends one.
@@ -122,9 +153,15 @@ FORMS: dict[str, Form] = {
         {"display_name": NAMES, "day_start_hour": {"zero"}},
     ),
     "accounts.change_preferences": Form(
-        LEARNER, PREFERENCES, {"users", "daily_goals"}, {"hidden": {"missing"}}
+        LEARNER,
+        PREFERENCES,
+        {"users", "daily_goals"},
+        {"hidden": {"missing"}, "streak_mode": {"empty", "missing"}},
     ),
     "accounts.change_password": Form(LEARNER, SECRET, {"users", "sessions"}, {"new_password": PASSWORDS}),
+    # A name may be longer than a display name: the address of a repository fits.
+    "tokens.create": Form(LEARNER, TOKEN, {"api_tokens"}, {"name": NAMES}, right=200),
+    "tokens.revoke": Form(LEARNER, {}, {"api_tokens"}),
     "lessons.start": Form(LEARNER, {}, {"attempts", "attempt_steps"}),
     "lessons.read": Form(LEARNER, {}, STUDY),
     # A gap may be filled with any text: it is a wrong answer. A line of a program (of "parsons") may be left out.
@@ -140,5 +177,43 @@ FORMS: dict[str, Form] = {
     "lessons.draft": Form(LEARNER, ANSWER, STUDY, dict.fromkeys(ANSWER, PASSED_BY), right=204),
     # Without the attempt's number the open one is meant.
     "lessons.complete": Form(LEARNER, {"attempt_id": ""}, COMPLETED, {"attempt_id": {"missing"}}),
+    "goals.change_intensity": Form(LEARNER, {"goal_intensity": "serious"}, {"users", "daily_goals"}),
+    "shop.buy": Form(
+        LEARNER,
+        {"nonce": "a-nonce-of-a-form"},
+        {"purchases", "ledger_entries", "players", "users"},
+        {"nonce": NONCES},
+    ),
+    # No item: whatever is worn of that kind is taken off.
+    "shop.wear": Form(
+        LEARNER, {"kind": "outfit", "item": "scarf"}, {"players"}, {"item": {"empty", "missing"}}
+    ),
+    "leaderboard.join": Form(LEARNER, {}, {"users", "league_members"}),
+    "leaderboard.leave": Form(LEARNER, {}, {"users", "league_members"}),
+    # Without a readable number all that there is was meant, and that is what the button says.
+    "notifications.read_all": Form(LEARNER, {"up_to": "1"}, {"notifications"}, {"up_to": PASSED_BY}),
+    "notifications.read": Form(LEARNER, {}, {"notifications"}),
+    "notifications.change_settings": Form(
+        LEARNER,
+        NEWS,
+        {"notification_choices"},
+        {
+            "shown": {"missing"},
+            "mailed": {"missing"},
+            "mail_hour": {"zero"},
+            "quiet_from": {"zero"},
+            "quiet_until": {"zero"},
+        },
+    ),
+    # Without an address there is no page, and without the tick nobody sees it; a box is ticked whatever it says.
+    "profiles.change": Form(
+        LEARNER,
+        PUBLIC_PAGE,
+        {"public_profiles"},
+        {"handle": HANDLES, "public": PASSED_BY, "shown": {"missing"}},
+        alone=True,
+    ),
+    # Mail programs send it by themselves: what allows it is the token in the address.
+    "mails.unsubscribe": Form(STRANGER, {}, {"notification_choices", "mails"}, token=False),
 }
 KINDS = ("choice", "choices", "blank", "order", "match", "parsons")

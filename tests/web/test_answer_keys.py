@@ -72,11 +72,13 @@ def tea_reader(app: Flask, tmp_path: Path) -> Visitor:
 
 def exercises() -> list[Shown]:
     """Every exercise, under a secret with which its parts do not happen to lie in order already."""
-    found = []
-    for row in session.execute(STEPS).all():
-        _unsolve(row.attempt_id)
-        found.append(Shown(f"/lessons/{row.lesson_id}?step={row.position}", row.revision_id, row.exercise))
-    return found
+    rows = session.execute(STEPS).all()
+    for attempt_id in {row.attempt_id for row in rows}:
+        _unsolve(attempt_id)
+    session.commit()
+    return [
+        Shown(f"/lessons/{row.lesson_id}?step={row.position}", row.revision_id, row.exercise) for row in rows
+    ]
 
 
 def _unsolve(attempt_id: int) -> None:
@@ -89,7 +91,6 @@ def _unsolve(attempt_id: int) -> None:
     while any(lies_in_order(exercise, attempt_key(seed)) for exercise in sorting):
         seed += 1
     session.execute(update(Attempt).where(Attempt.id == attempt_id).values(seed=seed))
-    session.commit()
 
 
 def lies_in_order(exercise: dict[str, Any], key: bytes) -> bool:
@@ -119,9 +120,9 @@ def turned(exercise: dict[str, Any]) -> dict[str, Any]:
 
 def turn(shown: list[Shown]) -> None:
     """Put another answer behind every one of these exercises."""
-    for each in shown:
-        changed = update(StepRevision).where(StepRevision.id == each.revision_id)
-        session.execute(changed.values(exercise=turned(each.exercise)))
+    session.execute(
+        update(StepRevision), [{"id": each.revision_id, "exercise": turned(each.exercise)} for each in shown]
+    )
     session.commit()
 
 

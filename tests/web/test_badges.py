@@ -69,7 +69,9 @@ def test_a_badge_is_celebrated_where_it_was_earned(learner: Visitor, lessons: li
     page = learner.post(f"/lessons/{lessons[0]}/complete", {"attempt_id": attempt_id}, status=200, htmx=True)
     assert [each.text_content() for each in page.css(".badge-won .badge-name")] == ["First Steps", "Flawless"]
     [said] = page.css('hx-partial[hx-target="#announce"]')
-    assert said.text_content() == "Badge earned: First Steps. Badge earned: Flawless. New level 2: Beginner."
+    assert said.text_content() == (
+        "100 XP. 30 coins. Badge earned: First Steps. Badge earned: Flawless. 1 day in a row. New level 2: Beginner."
+    )
     again = learner.get(f"/lessons/{lessons[0]}/attempts/{attempt_id}")
     assert [each.text_content() for each in again.css(".badge-won .badge-name")] == [
         "First Steps",

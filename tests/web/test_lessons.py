@@ -82,7 +82,7 @@ def test_a_whole_lesson(play: Playing, htmx: bool) -> None:
             assert page.css(".verdict .prose")[0].text_content().strip()
             assert page.css("fieldset.exercise[disabled]")
         if htmx:
-            assert updates(page) == ["#progress", "#hud"]
+            assert updates(page) == ["#progress", "#hud", "#bell"]
         assert hud(page) == ledger()
     page = play.shown(play.complete())
     assert "A new star is lit" in page.text
@@ -90,7 +90,7 @@ def test_a_whole_lesson(play: Playing, htmx: bool) -> None:
     assert ledger()["xp"] > 0
     assert f"{ledger()['xp']} XP" in page.css(".summary-facts")[0].text_content()
     if htmx:
-        assert updates(page) == ["#hud", "#announce"]
+        assert updates(page) == ["#hud", "#bell", "#announce"]
         assert page.response.headers["HX-Push-Url"] == f"/lessons/{play.lesson_id}/attempts/{play.attempt_id}"
     again = play.visitor.get(f"/lessons/{play.lesson_id}/attempts/{play.attempt_id}")
     assert again.css(".summary-facts")[0].text_content() == page.css(".summary-facts")[0].text_content()

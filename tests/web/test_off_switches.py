@@ -108,7 +108,6 @@ def _paths(who: int, slug: str, lessons: list[int], opened: int) -> dict[str, li
             *(f"/lessons/{lesson}" for lesson in (lessons[0], lessons[11])),
             *(f"/lessons/{lessons[10]}?step={number}" for number, _ in enumerate(steps, start=1)),
         ],
-        "lessons.following": [f"/lessons/{lessons[10]}/steps/{steps[0].step_id}/next"],
         "lessons.summary": [f"/lessons/{lesson}/attempts/{attempt}" for lesson, attempt in done],
         "mails.unsubscribe_page": [f"/mails/unsubscribe/{_token(who)}"],
         "notifications.bell": ["/notifications/bell?after=0"],
@@ -137,7 +136,8 @@ def pages(learner: Visitor, world: World) -> Iterator[tuple[str, str, Page]]:
         for path in paths:
             for headers in ({}, {"HX-Request": "true", "HX-Request-Type": "partial"}):
                 response = learner.client.get(path, headers=headers)
-                assert response.status_code in {200, 303, 404}, f"{path}: {response.status_code}"
+                known = {200, 303, 404, 409}  # 409: htmx asks for a step of a lesson that is not open
+                assert response.status_code in known, f"{path}: {response.status_code}"
                 yield endpoint, path, _parsed(response)
 
 

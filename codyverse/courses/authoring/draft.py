@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from codyverse.courses.authoring.fields import Reader
+from codyverse.courses.authoring.limits import MAX_PROSE
 from codyverse.courses.authoring.nodes import Node
 from codyverse.courses.authoring.prose import Place, Prose, ProseCheck
 from codyverse.courses.authoring.tree import Faults
@@ -17,12 +18,12 @@ class Draft:
     faults: Faults
     has_python: bool = False
 
-    def prose(self, reader: Reader, name: str, place: Place, limit: int = 2_000) -> str:
+    def prose(self, reader: Reader, name: str, place: Place, limit: int = MAX_PROSE) -> str:
         """A Markdown field, checked."""
         node = reader.get(name)
         return self.prose_of(reader, node, f"`{name}`", place, limit) if node else ""
 
-    def prose_of(self, reader: Reader, node: Node, name: str, place: Place, limit: int = 2_000) -> str:
+    def prose_of(self, reader: Reader, node: Node, name: str, place: Place, limit: int = MAX_PROSE) -> str:
         """The Markdown of a node, checked."""
         text = reader.as_text(node, name, limit)
         self.check(text, node.text_line, f"{reader.what}: {name}", place)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from codyverse.courses.authoring import kinds
 from codyverse.courses.authoring.draft import Draft
 from codyverse.courses.authoring.fields import Reader
+from codyverse.courses.authoring.limits import MAX_CHECKS, MAX_HINTS, MAX_LEVEL
 from codyverse.courses.authoring.nodes import Node, read_mapping
 from codyverse.courses.authoring.parsons import parsons
 from codyverse.courses.authoring.prose import Place, check_expression
@@ -19,8 +20,6 @@ KINDS: dict[str, Callable[[Draft], Body]] = {
     "match": kinds.match,
     "parsons": parsons,
 }
-MAX_HINTS = 3
-MAX_CHECKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def exercise_from(node: Node, path: str, faults: Faults, *, step_has_code: bool)
             )
         return None
     draft = Draft(reader, path, faults)
-    level = reader.whole("level", 1, 5)
+    level = reader.whole("level", 1, MAX_LEVEL)
     right = draft.prose(reader, "right", Place.BLOCK)
     wrong = draft.prose(reader, "wrong", Place.BLOCK)
     hints = _hints(draft)

@@ -5,19 +5,23 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from codyverse.courses.authoring.limits import KEY_PATTERN, MAX_KEY
 from codyverse.courses.authoring.nodes import Node
 from codyverse.courses.authoring.tree import Faults
 
-KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-KEY_RULE = "lower case letters, digits and single hyphens, at most 60 characters, such as `what-learns`"
+KEY = re.compile(KEY_PATTERN + r"\Z")
+KEY_RULE = (
+    f"lower case letters, digits and single hyphens, at most {MAX_KEY} characters, such as `what-learns`"
+)
 DIFFICULTIES = ("beginner", "intermediate", "advanced")
 MAX_TEXT = 4_000
+TEXT, NUMBER, FLAG = "a text", "a number", "true or false"
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?\Z")
 
 
 def is_key(value: str) -> bool:
     """Whether this may be a key."""
-    return len(value) <= 60 and KEY.match(value) is not None
+    return len(value) <= MAX_KEY and KEY.match(value) is not None
 
 
 def closest(word: str, known: Iterator[str] | tuple[str, ...] | list[str]) -> str:
@@ -62,8 +66,16 @@ class Reader:
         node = self.get(name, required=required)
         return self.as_text(node, f"`{name}`", limit) if node else ""
 
-    def as_text(self, node: Node, name: str, limit: int = MAX_TEXT) -> str:
-        """The text of a node; a list or a mapping in its place is a fault."""
+    def as_text(
+        self, node: Node, name: str, limit: int = MAX_TEXT, *, forms: tuple[str, ...] = (TEXT,)
+    ) -> str:
+        """The text of a node, cut at `limit`, so that what is too long costs no further checks.
+
+        A list or a mapping in its place is a fault, and in JSON whatever is none of `forms`.
+        """
+        if node.form and node.form not in forms:
+            self.fault(f"{self.what}: {name} must be {forms[0]}, not {node.form}", node)
+            return ""
         if not isinstance(node.value, str):
             reason = (
                 "a colon and a space make it a list of fields"
@@ -77,7 +89,7 @@ class Reader:
             self.fault(f"{self.what}: {name} is empty; write something", node)
         if len(text) > limit:
             self.fault(f"{self.what}: {name} has {len(text)} characters; shorten it to {limit}", node)
-        return text
+        return text[:limit]
 
     def line(self, name: str, limit: int, *, required: bool = True) -> str:
         """A text on one line."""
@@ -96,6 +108,16 @@ class Reader:
             return ""
         return text
 
+    def verbatim(self, name: str) -> str | None:
+        """A text exactly as written, its blanks too; None when missing."""
+        node = self.get(name, required=False)
+        if node is None:
+            return None
+        if not isinstance(node.value, str) or node.form not in ("", TEXT):
+            self.fault(f"{self.what}: `{name}` must be a text", node)
+            return None
+        return node.value
+
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
         """One of a few words; the first of them when it is missing or wrong."""
         node = self.get(name)
@@ -111,10 +133,13 @@ class Reader:
         node = self.get(name)
         if node is None:
             return low
-        text = self.as_text(node, f"`{name}`")
+        text = self.as_text(node, f"`{name}`", forms=(NUMBER,))
         if re.match(r"[0-9]{1,6}\Z", text) and low <= int(text) <= high:
             return int(text)
-        self.fault(f"{self.what}: `{name}` must be a whole number from {low} to {high}, not `{text}`", node)
+        if text:
+            self.fault(
+                f"{self.what}: `{name}` must be a whole number from {low} to {high}, not `{text}`", node
+            )
         return low
 
     def decimal(self, name: str) -> Decimal | None:
@@ -122,7 +147,9 @@ class Reader:
         node = self.get(name, required=False)
         if node is None:
             return None
-        text = self.as_text(node, f"`{name}`")
+        text = self.as_text(node, f"`{name}`", forms=(NUMBER, TEXT))
+        if not text:
+            return None
         if _NUMBER.match(text):
             return Decimal(text)
         self.fault(f"{self.what}: `{name}` must be a number such as 20 or 2.5, not `{text}`", node)
@@ -133,13 +160,13 @@ class Reader:
         node = self.get(name, required=False)
         if node is None:
             return False
-        text = self.as_text(node, f"`{name}`")
-        if text not in ("true", "false"):
+        text = self.as_text(node, f"`{name}`", forms=(FLAG,))
+        if text and text not in ("true", "false"):
             self.fault(f"{self.what}: `{name}` must be true or false, not `{text}`", node)
         return text == "true"
 
     def nodes(self, name: str, low: int, high: int, *, required: bool = True) -> list[Node]:
-        """The nodes of a list of `low` to `high` items; empty when missing."""
+        """The nodes of a list of `low` to `high` items, no more; empty when missing."""
         node = self.get(name, required=required)
         if node is None:
             return []
@@ -149,7 +176,7 @@ class Reader:
         if not low <= len(node.value) <= high:
             size = f"{low} to {high}" if low != high else str(low)
             self.fault(f"{self.what}: `{name}` has {len(node.value)} items; there must be {size}", node)
-        return node.value
+        return node.value[:high]
 
     def texts(
         self, name: str, low: int, high: int, limit: int = MAX_TEXT, *, required: bool = True

@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codyverse.courses import pictures
-from codyverse.courses.authoring.fields import DIFFICULTIES, Reader, closest, is_key
-from codyverse.courses.authoring.lesson_parser import (
-    MAX_SUMMARY,
-    MAX_TITLE,
-    LessonParser,
-    Lines,
-    split_front_matter,
-)
+from codyverse.courses.authoring.fields import DIFFICULTIES, Reader, closest
+from codyverse.courses.authoring.lesson_parser import LessonParser, Lines, split_front_matter
 from codyverse.courses.authoring.prose import Place, ProseCheck
+from codyverse.courses.authoring.rules import (
+    MEANINGLESS,
+    Named,
+    course_from,
+    module_from,
+    refuse_same,
+    skills_from,
+)
 from codyverse.courses.authoring.tree import CourseSource, Fault, Faults, LessonSource, ModuleSource, Picture
 
 MAX_FILE_BYTES = 200_000
 _PICTURE_NAME = re.compile(r"img/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.svg\Z")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ue000-\uf8ff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,8 @@ def read_content(folder: Path) -> Content:
 
 
 def _refuse_same(keys: list[tuple[str, str]], what: str, where: str, faults: Faults) -> None:
-    first: dict[str, str] = {}
-    for key, path in keys:
-        if key and key in first:
-            faults.add(
-                path, 1, f"the {what} key `{key}` is used by {first[key]} already; it must be unique {where}"
-            )
-        first.setdefault(key, path)
+    found = (Named(key, path, 1, f"is used by {path}") for key, path in keys)
+    refuse_same(found, what, f"it must be unique {where}", faults)
 
 
 class _FolderReader:
@@ -111,7 +107,7 @@ class _FolderReader:
             self.faults.add(str(path), line, "this is not UTF-8; save the file with the encoding UTF-8")
             return None
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        control = _CONTROL.search(text)
+        control = MEANINGLESS.search(text)
         if control:
             line = text[: control.start()].count("\n") + 1
             self.faults.add(
@@ -131,23 +127,14 @@ class _FolderReader:
             self.faults.add(str(folder), 1, "this folder has no course.md; a course needs one")
             return None
         reader, rest = self._front(path, folder)
-        skills = _skills(reader) if reader else None
+        skills = skills_from(reader) if reader else None
         modules = tuple(self._modules(entries, path, skills))
         if reader is None:
             return None
         ProseCheck(str(path), self.faults, "description", Place.BLOCK).run(rest.text, rest.first)
-        course = CourseSource(
-            key=reader.key(),
-            title=reader.line("title", MAX_TITLE),
-            summary=reader.line("summary", MAX_SUMMARY),
-            difficulty=reader.one_of("difficulty", DIFFICULTIES),
-            skills=skills or {},
-            description=rest.text.strip("\n"),
-            modules=modules,
-            path=str(folder),
-            digest=self._hash.hexdigest(),
-        )
-        reader.finish()
+        description = rest.text.strip("\n")
+        digest = self._hash.hexdigest()
+        course = course_from(reader, skills or {}, description, modules, path=str(folder), digest=digest)
         where = "in the course"
         keys = [(module.key, f"{module.path}/module.md") for module in modules]
         _refuse_same(keys, "module", where, self.faults)
@@ -210,14 +197,7 @@ class _FolderReader:
         reader, rest = self._front(path, root)
         if reader is None:
             return None
-        module = ModuleSource(
-            reader.key(),
-            reader.line("title", MAX_TITLE),
-            reader.line("summary", MAX_SUMMARY),
-            lessons,
-            str(folder),
-        )
-        reader.finish()
+        module = module_from(reader, lessons, str(folder))
         if rest.text.strip():
             self.faults.add(
                 str(path), rest.first, "module.md holds front matter only; move this text into a lesson"
@@ -267,21 +247,3 @@ class _FolderReader:
                 self.faults.add(str(path), line, message)
             drawings[name] = Picture(str(path), source)
         return drawings
-
-
-def _skills(reader: Reader) -> dict[str, str]:
-    node = reader.get("skills")
-    if node is None:
-        return {}
-    if not isinstance(node.value, dict):
-        reader.fault("front matter: `skills` must consist of lines `key: Name`", node)
-        return {}
-    names = {}
-    for key, value in node.value.items():
-        if not is_key(key):
-            reader.fault(
-                f"front matter: the skill `{key}` cannot be a key; write lower case letters, digits and hyphens",
-                value,
-            )
-        names[key] = reader.as_text(value, f"the name of the skill `{key}`", 60)
-    return names

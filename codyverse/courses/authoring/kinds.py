@@ -7,6 +7,20 @@ from decimal import Decimal
 from codyverse.courses.answers import fits, normal
 from codyverse.courses.authoring.draft import Draft
 from codyverse.courses.authoring.fields import Reader
+from codyverse.courses.authoring.limits import (
+    MAX_BLANKS,
+    MAX_EXTRA,
+    MAX_FORM,
+    MAX_FORMS,
+    MAX_ITEM,
+    MAX_ITEMS,
+    MAX_LABEL,
+    MAX_MISTAKES,
+    MAX_OPTIONS,
+    MAX_ORDERS,
+    MAX_PAIRS,
+    MAX_PROSE,
+)
 from codyverse.courses.authoring.nodes import Node
 from codyverse.courses.authoring.prose import Place
 from codyverse.courses.authoring.tree import (
@@ -19,8 +33,6 @@ from codyverse.courses.authoring.tree import (
     OrderBody,
 )
 
-MAX_OPTIONS, MAX_BLANKS, MAX_ITEMS, MAX_PAIRS, MAX_EXTRA = 6, 8, 10, 6, 4
-MAX_TYPED = 500
 _GAP = re.compile(r"\[\[([^\]\n]*)\]\]")
 
 
@@ -72,7 +84,7 @@ def _refuse_twins(readers: list[Reader], values: Sequence[str], what: str) -> No
 def blank(draft: Draft) -> BlankBody:
     """A text with gaps."""
     node = draft.reader.get("text")
-    text = draft.reader.as_text(node, "`text`", 2_000) if node else ""
+    text = draft.reader.as_text(node, "`text`", MAX_PROSE) if node else ""
     blanks = tuple(_blank(draft, reader) for reader in draft.reader.readers("blanks", 1, MAX_BLANKS, "blank"))
     if node and text:
         draft.check(text, node.text_line, "exercise: `text`", Place.BLOCK, gaps=True)
@@ -93,13 +105,14 @@ def _check_gaps(draft: Draft, node: Node, text: str, count: int) -> None:
 
 
 def _blank(draft: Draft, reader: Reader) -> BlankSource:
-    label = reader.line("label", 100)
+    label = reader.line("label", MAX_LABEL)
     number = reader.decimal("number")
     tolerance = reader.decimal("tolerance")
-    accept = reader.texts("accept", 1, 30, MAX_TYPED, required=False)
+    accept = reader.texts("accept", 1, MAX_FORMS, MAX_FORM, required=False)
     exact = reader.flag("exact")
     mistakes = tuple(
-        _mistake(draft, found) for found in reader.readers("mistakes", 0, 10, "mistake", required=False)
+        _mistake(draft, found)
+        for found in reader.readers("mistakes", 0, MAX_MISTAKES, "mistake", required=False)
     )
     reader.finish()
     source = BlankSource(label, accept, number, tolerance or Decimal(0), exact, mistakes)
@@ -108,7 +121,7 @@ def _blank(draft: Draft, reader: Reader) -> BlankSource:
 
 
 def _mistake(draft: Draft, reader: Reader) -> MistakeSource:
-    match = reader.texts("match", 1, 30, MAX_TYPED)
+    match = reader.texts("match", 1, MAX_FORMS, MAX_FORM)
     why = draft.prose(reader, "why", Place.BLOCK)
     reader.finish()
     return MistakeSource(match, why)
@@ -142,12 +155,12 @@ def order(draft: Draft) -> OrderBody:
     reader = draft.reader
     nodes = reader.nodes("items", 3, MAX_ITEMS)
     items = tuple(
-        draft.prose_of(reader, node, f"item {n}", Place.SMALL, 500) for n, node in enumerate(nodes, 1)
+        draft.prose_of(reader, node, f"item {n}", Place.SMALL, MAX_ITEM) for n, node in enumerate(nodes, 1)
     )
     _refuse_same(reader, nodes, items, "item")
     also = tuple(
         permutation
-        for node in reader.nodes("also", 0, 24, required=False)
+        for node in reader.nodes("also", 0, MAX_ORDERS, required=False)
         if (permutation := _permutation(reader, node, len(items)))
     )
     if len(set(also)) < len(also) or tuple(range(len(items))) in also:
@@ -175,7 +188,9 @@ def match(draft: Draft) -> MatchBody:
     nodes = reader.nodes("pairs", 2, MAX_PAIRS)
     pairs = [pair for node in nodes if (pair := _pair(draft, node))]
     extra_nodes = reader.nodes("extra", 0, MAX_EXTRA, required=False)
-    extra = [draft.prose_of(reader, node, "an item of `extra`", Place.SMALL, 500) for node in extra_nodes]
+    extra = [
+        draft.prose_of(reader, node, "an item of `extra`", Place.SMALL, MAX_ITEM) for node in extra_nodes
+    ]
     if len(pairs) == len(nodes):
         _refuse_same(reader, nodes, [left for left, _ in pairs], "the left side of pair")
         rights = [right for _, right in pairs] + extra
@@ -191,7 +206,7 @@ def _pair(draft: Draft, node: Node) -> tuple[str, str] | None:
         )
         return None
     left, right = (
-        draft.prose_of(draft.reader, side, "a side of a pair", Place.SMALL, 500) for side in node.value
+        draft.prose_of(draft.reader, side, "a side of a pair", Place.SMALL, MAX_ITEM) for side in node.value
     )
     return left, right
 

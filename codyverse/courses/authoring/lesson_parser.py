@@ -5,17 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from codyverse.courses.authoring.exercise_parser import Block, parse_exercise
-from codyverse.courses.authoring.fields import DIFFICULTIES, KEY_RULE, Reader, closest, is_key
+from codyverse.courses.authoring.fields import KEY_RULE, Reader, is_key
+from codyverse.courses.authoring.limits import MAX_STEPS, MAX_TITLE
 from codyverse.courses.authoring.nodes import read_mapping
 from codyverse.courses.authoring.prose import Place, Prose, ProseCheck
+from codyverse.courses.authoring.rules import (
+    Named,
+    StepRules,
+    lesson_from,
+    refuse_same,
+)
 from codyverse.courses.authoring.tree import Faults, LessonSource, StepSource
 from codyverse.courses.markdown import is_comment
 
-MAX_TITLE, MAX_SUMMARY, MAX_GOAL, MAX_STEPS, MAX_BODY = 100, 200, 300, 40, 12_000
 _STEP = re.compile(r"##[ \t]+(?P<title>.*?)[ \t]*\{#(?P<key>[^}]*)\}[ \t]*\Z")
 _FENCE = re.compile(r"(?P<indent> {0,3})(?P<mark>`{3,}|~{3,})(?P<info>.*)\Z")
 _SKILLS = re.compile(r"skills:(?P<skills>.*)\Z")
-_MARKUP = re.compile(r"[`*_<>\[\]]")
 
 
 @dataclass(slots=True)
@@ -85,29 +90,11 @@ class LessonParser:
             )
         if reader is None:
             return None
-        lesson = LessonSource(
-            key=reader.key(),
-            title=reader.line("title", MAX_TITLE),
-            summary=reader.line("summary", MAX_SUMMARY),
-            goal=reader.line("goal", MAX_GOAL),
-            difficulty=reader.one_of("difficulty", DIFFICULTIES),
-            minutes=reader.whole("minutes", 1, 60),
-            steps=steps,
-            path=self.path,
-        )
-        reader.finish()
-        return lesson
+        return lesson_from(reader, steps, self.path)
 
     def _refuse_same_keys(self, steps: tuple[StepSource, ...]) -> None:
-        first: dict[str, int] = {}
-        for step in steps:
-            if step.key in first:
-                self.faults.add(
-                    self.path,
-                    step.line,
-                    f"the step key `{step.key}` stands on line {first[step.key]} already; choose another",
-                )
-            first.setdefault(step.key, step.line)
+        found = (Named(step.key, self.path, step.line, f"stands on line {step.line}") for step in steps)
+        refuse_same(found, "step", "choose another", self.faults)
 
     def _raw_steps(self, rest: Lines) -> Iterator[_RawStep]:
         """Cut the lines into steps; headings inside code fences do not count."""
@@ -147,8 +134,7 @@ class LessonParser:
             self.faults.add(
                 self.path, number, f"this title has {len(title)} characters; shorten it to {MAX_TITLE}"
             )
-        if _MARKUP.search(title):
-            self.faults.add(self.path, number, "a title is plain text; take out the marks ` * _ < > [ ]")
+        StepRules(self.path, number, self.faults).title(title, number)
         if not is_key(key):
             self.faults.add(self.path, number, f"`{key}` cannot be a key; write {KEY_RULE}")
         return _RawStep(title, key, number)
@@ -181,15 +167,9 @@ class LessonParser:
         )
 
     def _check_amount(self, raw: _RawStep, body: Lines, prose: Prose) -> None:
-        if not prose.has_text and "kind: blank" not in "".join(block.text for block in raw.blocks):
-            what = "the question is missing: write it before the block" if raw.blocks else "the step is empty"
-            self.faults.add(self.path, raw.line, f"step `{raw.key}`: {what}")
-        if len(body.text) > MAX_BODY:
-            self.faults.add(
-                self.path,
-                raw.line,
-                f"step `{raw.key}` has {len(body.text)} characters; split it, {MAX_BODY} is the most",
-            )
+        has_gaps = "kind: blank" in "".join(block.text for block in raw.blocks)
+        rules = StepRules(self.path, raw.line, self.faults)
+        rules.amount(raw.key, body.text, prose, asks=bool(raw.blocks), has_gaps=has_gaps)
         for number, line in raw.after_block:
             if line.strip() and not is_comment(line):
                 self.faults.add(
@@ -211,15 +191,7 @@ class LessonParser:
                 raw.line -= 1
             return ()
         names = [name.strip() for name in match["skills"].split(",")]
-        for number, name in enumerate(names):
-            if self.skills is not None and name not in self.skills:
-                advice = (
-                    closest(name, list(self.skills))
-                    or "; add it to `skills` in course.md or use one that is there"
-                )
-                self.faults.add(self.path, line, f"the skill `{name}` is not in the course{advice}")
-            elif name in names[:number]:
-                self.faults.add(self.path, line, f"the skill `{name}` is named twice")
+        StepRules(self.path, raw.line, self.faults).skills(names, self.skills, line)
         return tuple(names)
 
 

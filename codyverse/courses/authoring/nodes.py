@@ -17,11 +17,15 @@ MAX_NODES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value in a YAML text. `line` counts from 1 in the file; `text_line` is where its text begins."""
+    """A value in a YAML text. `line` counts from 1 in the file; `text_line` is where its text begins.
+
+    `form` is what JSON says that a value is (`a text`, `a number` …); YAML does not say it.
+    """
 
     value: "str | list[Node] | dict[str, Node]"
     line: int
     style: str = ""
+    form: str = ""
 
     @property
     def text_line(self) -> int:

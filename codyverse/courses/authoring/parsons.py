@@ -2,18 +2,27 @@
 
 from codyverse.courses.authoring.draft import Draft
 from codyverse.courses.authoring.fields import Reader, closest
+from codyverse.courses.authoring.limits import (
+    INDENT,
+    MAX_DISTRACTOR,
+    MAX_DISTRACTORS,
+    MAX_INDENT,
+    MAX_LANGUAGE,
+    MAX_LINES,
+    MAX_PROGRAM,
+    MAX_PROGRAMS,
+    MIN_LINES,
+)
 from codyverse.courses.authoring.nodes import Node
 from codyverse.courses.authoring.prose import Place, syntax_problem
 from codyverse.courses.authoring.tree import CodeLine, DistractorSource, ParsonsBody
 from codyverse.courses.markdown import lexer_for
 
-INDENT, MAX_INDENT, MAX_LINES, MAX_DISTRACTORS = 4, 4, 15, 5
-
 
 def parsons(draft: Draft) -> ParsonsBody:
     """Build a program from its lines."""
     reader = draft.reader
-    language = reader.line("language", 30)
+    language = reader.line("language", MAX_LANGUAGE)
     if language and lexer_for(language) is None:
         reader.fault(
             f"exercise: the language `{language}` is unknown{closest(language, ('python', 'text', 'bash', 'sql'))}"
@@ -21,21 +30,24 @@ def parsons(draft: Draft) -> ParsonsBody:
     node = reader.get("solution")
     solution = _program(reader, node, "solution", language) if node else ()
     also = tuple(
-        _other(reader, found, solution, language) for found in reader.nodes("also", 0, 12, required=False)
+        _other(reader, found, solution, language)
+        for found in reader.nodes("also", 0, MAX_PROGRAMS, required=False)
     )
     if len(set(also)) < len(also):
         reader.fault("exercise: `also` lists the same program twice")
     distractors = _distractors(draft, solution)
-    output = reader.get("output", required=False)
-    return ParsonsBody(
-        language or "python", solution, also, distractors, str(output.value) if output else None
-    )
+    return ParsonsBody(language or "python", solution, also, distractors, reader.verbatim("output"))
 
 
 def _program(reader: Reader, node: Node, name: str, language: str) -> tuple[CodeLine, ...]:
     if not isinstance(node.value, str):
         reader.fault(
             f"exercise: `{name}` must be a program as a text: write `|` and the lines below it", node
+        )
+        return ()
+    if len(node.value) > MAX_PROGRAM:
+        reader.fault(
+            f"exercise: `{name}` has {len(node.value)} characters; shorten it to {MAX_PROGRAM}", node
         )
         return ()
     lines = []
@@ -54,8 +66,10 @@ def _program(reader: Reader, node: Node, name: str, language: str) -> tuple[Code
                 f"exercise: `{name}` is indented by {depth} spaces here; use 4 per level, at most {MAX_INDENT} levels",
             )
         lines.append(CodeLine(code, depth // INDENT))
-    if not 2 <= len(lines) <= MAX_LINES:
-        reader.fault(f"exercise: `{name}` has {len(lines)} lines; there must be 2 to {MAX_LINES}", node)
+    if not MIN_LINES <= len(lines) <= MAX_LINES:
+        reader.fault(
+            f"exercise: `{name}` has {len(lines)} lines; there must be {MIN_LINES} to {MAX_LINES}", node
+        )
     problem = syntax_problem(node.value) if language == "python" else None
     if problem:
         reader.faults.add(
@@ -77,7 +91,7 @@ def _distractors(draft: Draft, solution: tuple[CodeLine, ...]) -> tuple[Distract
     distractors: list[DistractorSource] = []
     known = {line.code for line in solution}
     for reader in draft.reader.readers("distractors", 0, MAX_DISTRACTORS, "distractor", required=False):
-        code = reader.line("code", 200).strip()
+        code = reader.line("code", MAX_DISTRACTOR).strip()
         why = draft.prose(reader, "why", Place.BLOCK)
         reader.finish()
         if code and code in known:

@@ -10,6 +10,7 @@ from enum import Enum
 from markdown_it.token import Token
 
 from codyverse.courses.authoring.fields import closest
+from codyverse.courses.authoring.limits import MAX_EXPRESSION
 from codyverse.courses.authoring.tree import Check, Faults, Fence
 from codyverse.courses.markdown import OUTPUT, PLAIN, PYTHON_MODES, STDIN, is_comment, lexer_for, tokens
 
@@ -17,7 +18,6 @@ _CHECK = re.compile(r"<!--\s*check:(?P<expression>.*?)-->", re.DOTALL)
 _NEARLY_CHECK = re.compile(r"<!--\s*checks?\b", re.IGNORECASE)
 _LANGUAGES = ("python", OUTPUT, STDIN, PLAIN, "bash", "json", "html", "css", "javascript", "sql", "yaml")
 _GAPS = re.compile(r"\[\[[^\]]*\]\]")
-MAX_EXPRESSION = 300
 
 
 class Place(Enum):
@@ -139,7 +139,10 @@ class ProseCheck:
     def _fence_words(self, fence: Fence, line: int) -> None:
         extra = fence.words[1:]
         if fence.language == "exercise":
-            self._fault(line, "an `exercise` block must stand at the left edge, not indented")
+            self._fault(
+                line,
+                "an `exercise` block must stand at the left edge, not indented; in JSON it is the step's field `exercise`",
+            )
         elif fence.language == "python" and (len(extra) > 1 or set(extra) - set(PYTHON_MODES)):
             self._fault(
                 line, f"after `python` may follow one of {', '.join(PYTHON_MODES)}, not `{' '.join(extra)}`"

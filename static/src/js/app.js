@@ -11,6 +11,7 @@ import "./match.js";
 import "./next.js";
 import "./menu.js";
 import "./time_zone.js";
+import "./copy.js";
 import "./live.js";
 
 // htmx would begin after a timeout; the page is complete here, and nobody should press a button before it listens.

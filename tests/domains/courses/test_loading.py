@@ -194,7 +194,7 @@ def test_a_course_that_goes_and_comes_back(load, db_session: scoped_session) -> 
 
 def test_a_course_of_the_api_is_not_touched(load, db_session: scoped_session) -> None:
     load(files())
-    db_session.execute(update(Course).values(origin="api", title="From the API"))
+    db_session.execute(update(Course).values(origin="api", source={}, title="From the API"))
     with pytest.raises(Conflict, match="made over the API"):
         load(files())
     other = {name.replace("tea/", "coffee/"): text for name, text in files().items()}

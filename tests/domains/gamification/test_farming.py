@@ -286,6 +286,37 @@ def test_time_in_many_tabs_pays_no_lesson_more_than_its_estimate(app: Flask, no_
     assert sums(who)["xp", "lesson"] <= sum(most_of_a_lesson(plan)[0] for plan in PLANS)
 
 
+def test_lessons_open_side_by_side_bring_no_more_minutes_than_one(app: Flask, no_badges: None) -> None:
+    """Half an hour in eight lessons at once is half an hour: of the day, of its goals, of what the lessons pay."""
+    lessons = make_course(*PLANS)
+    who = make_user()
+    with standing_at(MONDAY):
+        attempts = [start(who, lesson) for lesson in lessons]
+    for minutes in range(2, 31, 2):
+        for seconds, attempt_id in enumerate(attempts):
+            with standing_at(MONDAY + timedelta(minutes=minutes, seconds=seconds)), unit_of_work():
+                step = asking(attempt_id)[0]
+                study.save_draft(who, attempt_id, step.step_id, f"{minutes}")
+    counted = session.scalars(select(Attempt.seconds).where(Attempt.user_id == who)).all()
+    day = text("select seconds from activity_days where user_id = :who")
+    passed = 30 * 60 + len(lessons) - 1
+    assert sum(counted) == session.scalars(day, {"who": who}).one() <= passed
+
+
+def test_going_from_one_lesson_to_another_loses_no_time(app: Flask, no_badges: None) -> None:
+    """What an honest learner spends in two lessons by turns counts whole, in the lesson where it was spent."""
+    lessons = make_course(*PLANS[:2])
+    who = make_user()
+    with standing_at(MONDAY):
+        attempts = [start(who, lesson) for lesson in lessons]
+    for turn in range(1, 7):
+        attempt_id = attempts[turn % 2]
+        with standing_at(MONDAY + timedelta(minutes=turn)), unit_of_work():
+            study.save_draft(who, attempt_id, asking(attempt_id)[0].step_id, f"{turn}")
+    counted = select(Attempt.seconds).where(Attempt.user_id == who).order_by(Attempt.id)
+    assert session.scalars(counted).all() == [180, 180]
+
+
 scores = st.integers(1, 12).flatmap(
     lambda asked: st.lists(
         st.integers(0, asked).map(lambda right: Fraction(100 * right, asked)), min_size=1, max_size=6

@@ -106,17 +106,20 @@ def test_goals_and_the_gem_for_all_three(committed_app: Flask, who: int) -> None
     steps = [(attempt_id, step) for attempt_id in attempts for step in asking(attempt_id)]
     session.remove()
 
-    def answers(attempt_id: int, step) -> None:
-        with standing_at(NOON + timedelta(minutes=2)):
+    def answers(attempt_id: int, step, minute: int = 6) -> None:
+        with standing_at(NOON + timedelta(minutes=minute)):
             answer(who, attempt_id, step)
 
-    together(committed_app, [partial(answers, *each) for each in steps])
+    for minute, each in zip((2, 4), steps, strict=False):
+        answers(*each, minute)
+    session.remove()
+    together(committed_app, [partial(answers, *each) for each in steps[2:]])
     acts = [partial(complete, who, attempt_id) for attempt_id in attempts] * (MANY // 5)
-    with standing_at(NOON + timedelta(minutes=3)):
+    with standing_at(NOON + timedelta(minutes=7)):
         day = queries.goals(who, now())
 
     def completes(act) -> None:
-        with standing_at(NOON + timedelta(minutes=3)):
+        with standing_at(NOON + timedelta(minutes=7)):
             act()
 
     session.remove()
@@ -128,6 +131,23 @@ def test_goals_and_the_gem_for_all_three(committed_app: Flask, who: int) -> None
     assert paid(who, "all_goals") == {("gems", f"goals:{today}"): 1}
     assert told(who)["goal"] == 3
     assert agrees()
+
+
+def test_two_minutes_in_ten_lessons_at_once_are_two_minutes(committed_app: Flask, who: int) -> None:
+    lessons = make_course(*[Plan(asks=5)] * 10)
+    with standing_at(NOON):
+        attempts = [start(who, lesson) for lesson in lessons]
+    steps = [(attempt_id, step) for attempt_id in attempts for step in asking(attempt_id)]
+    session.remove()
+
+    def answers(attempt_id: int, step) -> None:
+        with standing_at(NOON + timedelta(minutes=2)):
+            answer(who, attempt_id, step)
+
+    together(committed_app, [partial(answers, *each) for each in steps])
+    counted = text("select sum(seconds) from attempts where user_id = :who")
+    day = text("select seconds from activity_days where user_id = :who")
+    assert [session.scalars(each, {"who": who}).one() for each in (counted, day)] == [120, 120]
 
 
 def test_a_badge_that_is_granted_after_the_fact(committed_app: Flask, who: int, no_badges: None) -> None:

@@ -60,7 +60,7 @@ def card(who: int) -> queries.PlayerCard:
 
 
 def marks(who: int) -> str:
-    """This week as a word: x studied, f frozen, m mended, b bridged, . not."""
+    """The last seven days as a word, today last: x studied, f frozen, m mended, b bridged, . not."""
     return "".join("x" if dot.lessons else (dot.kept[:1] or ".") for dot in card(who).week)
 
 
@@ -78,16 +78,16 @@ def test_every_seventh_day_brings_a_freeze_that_takes_the_missed_day(ada: int, l
     study(clock, ada, lesson, 6)
     assert (card(ada).streak, card(ada).freezes) == (7, 1)
     at(clock, 8)
-    assert (card(ada).streak, card(ada).freezes, marks(ada)) == (7, 0, "f......")
+    assert (card(ada).streak, card(ada).freezes, marks(ada)) == (7, 0, "xxxxxf.")
     assert agrees()
     study(clock, ada, lesson, 8)
-    assert (card(ada).streak, card(ada).freezes, marks(ada)) == (8, 0, "fx.....")
+    assert (card(ada).streak, card(ada).freezes, marks(ada)) == (8, 0, "xxxxxfx")
     study(clock, ada, lesson, 9)
     assert (card(ada).streak, card(ada).best_streak, card(ada).days_learned, marks(ada)) == (
         9,
         9,
         9,
-        "fxx....",
+        "xxxxfxx",
     )
     assert kept_days(ada, day(9), day(0), day(9)) == {day(7): "frozen"}
     assert agrees()
@@ -101,7 +101,7 @@ def test_a_missed_day_breaks_and_a_second_lesson_repairs_it(ada: int, lesson: in
     assert (card(ada).streak, card(ada).mend) == (1, day(2))
     second = do_lesson(ada, lesson)
     assert (card(ada).streak, card(ada).best_streak, card(ada).mend) == (3, 3, None)
-    assert marks(ada) == "xxmx..."
+    assert marks(ada) == "...xxmx"
     assert queries.rewards_of(ada, second).streak == queries.StreakView(3, False, day(2))
     assert queries.rewards_of(ada, first).streak.mended is None
     third = do_lesson(ada, lesson)
@@ -110,7 +110,7 @@ def test_a_missed_day_breaks_and_a_second_lesson_repairs_it(ada: int, lesson: in
         (day(2), day(3))
     ]
     study(clock, ada, lesson, 4)
-    assert (card(ada).streak, marks(ada)) == (4, "xxmxx..")
+    assert (card(ada).streak, marks(ada)) == (4, "..xxmxx")
     assert agrees()
 
 
@@ -133,7 +133,7 @@ def test_two_missed_days_are_repaired_on_two_days(ada: int, lesson: int, clock) 
     study(clock, ada, lesson, 4)
     assert card(ada).mend == day(2)
     study(clock, ada, lesson, 4)
-    assert (card(ada).streak, marks(ada)) == (3, "xmmxx..")
+    assert (card(ada).streak, marks(ada)) == (3, "..xmmxx")
     assert agrees()
 
 
@@ -183,7 +183,7 @@ def test_a_freeze_bought_in_a_gap_guards_from_then_on(ada: int, lesson: int, clo
     assert (card(ada).streak, card(ada).freezes) == (1, 1)
     study(clock, ada, lesson, 3)
     # Tuesday is mended; Wednesday, on which the freeze was bought, was guarded by it
-    assert (card(ada).streak, card(ada).freezes, marks(ada)) == (2, 0, "xmfx...")
+    assert (card(ada).streak, card(ada).freezes, marks(ada)) == (2, 0, "...xmfx")
     assert agrees()
 
 

@@ -1,0 +1,51 @@
+"""How the site is, as JSON."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from codyverse.api.schemas.common import Moment, Out
+
+
+class HealthDetails(Out):
+    """For operators."""
+
+    database_ms: float
+    memory_bytes: int
+    memory_limit: int
+    pool: dict[str, int]
+    version: str
+
+
+class HealthOut(Out):
+    """As it was found at `checkedAt`, at most half a minute ago."""
+
+    overall: Literal["healthy", "degraded", "critical"]
+    database: Literal["connected", "disconnected", "timeout"]
+    memory: Literal["optimal", "warning", "critical"]
+    cache: Literal["operational", "degraded", "offline"]
+    checked_at: Moment
+    uptime: Annotated[int, Field(ge=0, description="Seconds since this process began.")]
+    details: HealthDetails | None = None
+
+
+class CacheLifetime(Out):
+    """One of the four lifetimes, in this process since it began."""
+
+    lifetime: Literal["user", "courses", "static", "responses"]
+    seconds: int
+    hits: int
+    misses: int
+    rate: float | None
+    entries: int
+
+
+class CacheStatsOut(Out):
+    """The cache of this process; `shared` tells whether there is a Valkey behind it."""
+
+    state: Literal["operational", "degraded", "offline"]
+    shared: bool
+    lifetimes: list[CacheLifetime]
+
+
+Samples = list[dict[str, Any]]

@@ -1,0 +1,106 @@
+"""For those who watch the site: /health, /metrics, /cache-stats. They answer without an envelope, as watchers expect."""
+
+from ipaddress import ip_address, ip_network
+
+import orjson
+from flask import Blueprint, Flask, Response, current_app, request
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+
+from codyverse.api import envelope
+from codyverse.api.schemas.site import CacheLifetime, CacheStatsOut, HealthDetails, HealthOut
+from codyverse.core import cache, metrics
+from codyverse.core.errors import NotAllowed, NotSignedIn
+from codyverse.core.health import Monitor
+from codyverse.http.access import access, bearer, principal, principal_or_none
+from codyverse.http.limits import limiter
+
+bp = Blueprint("site", __name__)
+
+
+def _json(told: BaseModel, status: int = 200) -> Response:
+    body = told.model_dump_json(by_alias=True, exclude_none=True)
+    return Response(body, status, content_type=envelope.JSON, headers={"Cache-Control": "no-store"})
+
+
+@bp.get("/health")
+@limiter.exempt
+@access("anyone", takes_token=True)
+def health() -> Response:
+    """Four words for all, from memory; figures besides for operators. 503 when critical."""
+    monitor: Monitor = current_app.extensions["health"]
+    found = monitor.current()
+    details = None
+    if bearer() is not None and principal().role == "operator":
+        details = HealthDetails(
+            database_ms=found.database_ms,
+            memory_bytes=found.memory_bytes,
+            memory_limit=found.memory_limit,
+            pool=found.pool,
+            version=current_app.config["CODYVERSE_VERSION"],
+        )
+    told = HealthOut(
+        overall=found.overall,
+        database=found.database,
+        memory=found.memory,
+        cache=found.cache,
+        checked_at=found.checked_at,
+        uptime=monitor.uptime,
+        details=details,
+    )
+    return _json(told, 503 if found.overall == "critical" else 200)
+
+
+def _watchers_only() -> None:
+    """An operator's token with the scope admin, or an address that the settings name."""
+    if bearer() is not None:
+        acting = principal()
+        if acting.role == "operator" and "admin" in (acting.scopes or ()):
+            return
+        raise NotAllowed("This needs an operator's token with the scope admin.")
+    networks = current_app.extensions["settings"].metrics_networks.split()
+    address = ip_address((request.remote_addr or "0.0.0.0").partition("%")[0])  # noqa: S104 - nobody's address
+    if any(address in ip_network(each) for each in networks):
+        return
+    if (who := principal_or_none()) is None:
+        raise NotSignedIn("This needs an operator's token, or an address that METRICS_NETWORKS names.")
+    if who.role != "operator":
+        raise NotAllowed("This is for operators.")
+
+
+@bp.get("/metrics")
+@limiter.exempt
+@access("anyone", takes_token=True)
+def show_metrics() -> Response:
+    """In Prometheus' text format, or as JSON for those who ask for it."""
+    _watchers_only()
+    if (
+        request.accept_mimetypes.best_match([CONTENT_TYPE_LATEST, "text/plain", envelope.JSON])
+        == envelope.JSON
+    ):
+        response = Response(orjson.dumps(metrics.as_json()), content_type=envelope.JSON)
+    else:
+        response = Response(metrics.as_text(), content_type=CONTENT_TYPE_LATEST)
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.add("Accept")
+    return response
+
+
+@bp.get("/cache-stats")
+@limiter.exempt
+@access("anyone", takes_token=True)
+def cache_stats() -> Response:
+    """Hits, misses, rate and size of each lifetime."""
+    _watchers_only()
+    levels = cache.levels()
+    lifetimes = [CacheLifetime.model_validate(each) for each in cache.stats()]
+    return _json(CacheStatsOut(state=levels.state(), shared=levels.far is not None, lifetimes=lifetimes))
+
+
+def install(app: Flask) -> None:
+    """Attach the routes and the background look at the site's health."""
+    settings = app.extensions["settings"]
+    app.extensions["health"] = Monitor(
+        app, settings.health_every_s, settings.memory_limit_mb * 2**20, cache.levels(app).state
+    )
+    app.register_blueprint(bp)

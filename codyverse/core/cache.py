@@ -1,0 +1,259 @@
+"""What is kept for a while instead of being asked for again: four lifetimes, two levels, behind Flask-Caching.
+
+Kept is only what cannot be wrong: rows that never change, or values whose key carries a version. Memory comes first,
+then the Valkey that REDIS_URL names. A Valkey that is gone or slow is one that holds nothing: the answer is worked out,
+and it is not asked again for a few seconds.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypeVar
+
+from flask import Flask, current_app
+from flask_caching import Cache
+from flask_caching.backends.base import BaseCache
+from flask_caching.backends.rediscache import RedisCache
+from redis.exceptions import RedisError
+
+from codyverse.core import metrics
+
+log = logging.getLogger(__name__)
+Lifetime = Literal["user", "courses", "static", "responses"]
+State = Literal["operational", "degraded", "offline"]
+Value = TypeVar("Value")
+Key = TypeVar("Key", bound=Hashable)
+SECONDS: dict[Lifetime, int] = {"user": 600, "courses": 900, "static": 3600, "responses": 300}
+"""How long each of the four is kept at most."""
+MOST_ENTRIES = 10_000
+"""In one process's memory; the one that was not asked for longest goes first."""
+REST_SECONDS = 5.0
+"""So long a Valkey that failed is left alone."""
+cache = Cache()
+
+
+class Levels(BaseCache):
+    """Memory before Valkey. Objects in memory are kept as they are: whoever puts them in never changes them again."""
+
+    def __init__(self, far: RedisCache | None, default_timeout: int = 300) -> None:
+        super().__init__(default_timeout)
+        self.far = far
+        self.resting_until = 0.0
+        self._held: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def factory(
+        cls, _app: Flask, config: dict[str, Any], _args: list[Any], _kwargs: dict[str, Any]
+    ) -> "Levels":
+        """As Flask-Caching makes it."""
+        address, patience = config.get("CACHE_REDIS_URL"), config["CACHE_REDIS_TIMEOUT_S"]
+        far = None
+        if address:
+            import redis
+
+            client = redis.Redis.from_url(address, socket_timeout=patience, socket_connect_timeout=patience)
+            far = RedisCache(host=client, key_prefix="cody:")
+        return cls(far)
+
+    # --- memory ---
+
+    def _near(self, key: str) -> Any:
+        with self._lock:
+            found = self._held.get(key)
+            if found is None or found[0] < time.monotonic():
+                return None
+            self._held.move_to_end(key)
+            return found[1]
+
+    def _hold(self, key: str, value: Any, seconds: float) -> None:
+        with self._lock:
+            self._held[key] = (time.monotonic() + seconds, value)
+            self._held.move_to_end(key)
+            while len(self._held) > MOST_ENTRIES:
+                self._held.popitem(last=False)
+
+    def sizes(self) -> Counter[str]:
+        """How many entries this process holds, by lifetime."""
+        with self._lock:
+            return Counter(key.partition(":")[0] for key in self._held)
+
+    # --- Valkey ---
+
+    def _ask_far(self, act: Callable[[RedisCache], Value], otherwise: Value) -> Value:
+        """What Valkey says; `otherwise` without one, while it rests, or when it fails now."""
+        if self.far is None or time.monotonic() < self.resting_until:
+            return otherwise
+        try:
+            return act(self.far)
+        except (RedisError, OSError) as fault:
+            self.resting_until = time.monotonic() + REST_SECONDS
+            log.warning("the cache does not answer, and is left alone for %s s: %s", REST_SECONDS, fault)
+            return otherwise
+
+    def state(self) -> State:
+        """Offline is a Valkey that is set and does not answer."""
+        if self.far is None:
+            return "operational"
+        if time.monotonic() < self.resting_until:
+            return "offline"
+        began = time.monotonic()
+        answered = self._ask_far(lambda far: bool(far._read_client.ping()), otherwise=False)
+        if not answered:
+            return "offline"
+        return "degraded" if time.monotonic() - began > REST_SECONDS / 10 else "operational"
+
+    # --- as Flask-Caching calls it ---
+
+    def get(self, key: str) -> Any:
+        """The value, None if nobody holds it."""
+        return self.get_many(key)[0]
+
+    def get_many(self, *keys: str) -> list[Any]:
+        """The values in the order of the keys; those that Valkey had are held in memory too."""
+        found = [self._near(key) for key in keys]
+        missing = [place for place, value in enumerate(found) if value is None]
+        if missing and self.far is not None:
+            wanted = [keys[place] for place in missing]
+            nothing: list[Any] = [None] * len(wanted)
+            for place, value in zip(
+                missing, self._ask_far(lambda far: far.get_many(*wanted), nothing), strict=True
+            ):
+                if value is not None:
+                    found[place] = value
+                    self._hold(keys[place], value, self.default_timeout)
+        return found
+
+    def set(self, key: str, value: Any, timeout: int | timedelta | None = None) -> bool:
+        """Hold the value in both levels."""
+        if isinstance(timeout, timedelta):
+            timeout = int(timeout.total_seconds())
+        seconds = self.default_timeout if timeout is None else timeout
+        self._hold(key, value, seconds)
+        return bool(self._ask_far(lambda far: bool(far.set(key, value, timeout=seconds)), otherwise=True))
+
+    def delete(self, key: str) -> bool:
+        """Hold it no longer."""
+        with self._lock:
+            self._held.pop(key, None)
+        return bool(self._ask_far(lambda far: bool(far.delete(key)), otherwise=True))
+
+    def has(self, key: str) -> bool:
+        """Whether somebody holds it."""
+        return self.get(key) is not None
+
+    def clear(self) -> bool:
+        """Hold nothing."""
+        with self._lock:
+            self._held.clear()
+        return bool(self._ask_far(lambda far: bool(far.clear()), otherwise=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Of one lifetime, in this process since it began. `rate` is the share of hits, None before the first look."""
+
+    lifetime: Lifetime
+    seconds: int
+    hits: int
+    misses: int
+    entries: int
+
+    @property
+    def rate(self) -> float | None:
+        looks = self.hits + self.misses
+        return round(self.hits / looks, 4) if looks else None
+
+
+class Counted:
+    """Hits and misses of one application, and the locks that let equal misses wait for the first."""
+
+    def __init__(self) -> None:
+        self.looks: Counter[tuple[str, bool]] = Counter()
+        self.lock = threading.Lock()
+        self.working: dict[str, threading.Lock] = {}
+
+    def count(self, lifetime: Lifetime, hits: int, misses: int) -> None:
+        with self.lock:
+            self.looks[lifetime, True] += hits
+            self.looks[lifetime, False] += misses
+        metrics.cache_reads.labels(lifetime, "hit").inc(hits)
+        metrics.cache_reads.labels(lifetime, "miss").inc(misses)
+
+
+def install(app: Flask, redis_url: str | None, timeout_s: float) -> None:
+    """Give the application its cache."""
+    config = {
+        "CACHE_TYPE": f"{__name__}.Levels",
+        "CACHE_REDIS_URL": redis_url,
+        "CACHE_REDIS_TIMEOUT_S": timeout_s,
+    }
+    cache.init_app(app, config)
+    app.extensions["cache_counted"] = Counted()
+
+
+def levels(app: Flask | None = None) -> Levels:
+    """The cache of this application."""
+    found: Levels = (app or current_app).extensions["cache"][cache]
+    return found
+
+
+def _counted() -> Counted:
+    found: Counted = current_app.extensions["cache_counted"]
+    return found
+
+
+def kept(lifetime: Lifetime, key: str, work_out: Callable[[], Value]) -> Value:
+    """The value under this key, worked out if nobody holds it. Of equal misses at once in a process one works."""
+    name, held, counted = f"{lifetime}:{key}", levels(), _counted()
+    found = held.get(name)
+    if found is not None:
+        counted.count(lifetime, 1, 0)
+        value: Value = found
+        return value
+    with counted.lock:
+        mine = counted.working.setdefault(name, threading.Lock())
+    with mine:
+        found = held.get(name)
+        if found is not None:
+            counted.count(lifetime, 1, 0)
+            return found  # type: ignore[no-any-return]
+        counted.count(lifetime, 0, 1)
+        value = work_out()
+        held.set(name, value, SECONDS[lifetime])
+    with counted.lock:
+        counted.working.pop(name, None)
+    return value
+
+
+def kept_many(
+    lifetime: Lifetime, prefix: str, ids: Iterable[Key], work_out: Callable[[list[Key]], dict[Key, Value]]
+) -> dict[Key, Value]:
+    """The values of these ids; those that nobody holds are worked out together. Unknown ids are left out."""
+    wanted, held = list(dict.fromkeys(ids)), levels()
+    names = {each: f"{lifetime}:{prefix}:{each}" for each in wanted}
+    found = dict(zip(wanted, held.get_many(*names.values()), strict=True)) if wanted else {}
+    missing = [each for each in wanted if found[each] is None]
+    _counted().count(lifetime, len(wanted) - len(missing), len(missing))
+    for each, value in (work_out(missing) if missing else {}).items():
+        found[each] = value
+        held.set(names[each], value, SECONDS[lifetime])
+    return {each: value for each, value in found.items() if value is not None}
+
+
+def forget(lifetime: Lifetime, key: str) -> None:
+    """Hold this no longer; for `after_commit`."""
+    levels().delete(f"{lifetime}:{key}")
+
+
+def stats() -> tuple[Stats, ...]:
+    """Each lifetime's figures in this process."""
+    looks, sizes = _counted().looks, levels().sizes()
+    return tuple(
+        Stats(name, seconds, looks[name, True], looks[name, False], sizes[name])
+        for name, seconds in SECONDS.items()
+    )

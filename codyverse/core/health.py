@@ -1,0 +1,180 @@
+"""How the site is: looked at every 30 seconds in the background, told from memory, so that asking costs nothing."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from codyverse.core.clock import now
+from codyverse.core.database import db
+
+log = logging.getLogger(__name__)
+
+Database = Literal["connected", "disconnected", "timeout"]
+Memory = Literal["optimal", "warning", "critical"]
+Cache = Literal["operational", "degraded", "offline"]
+Overall = Literal["healthy", "degraded", "critical"]
+WARNING_SHARE, CRITICAL_SHARE = 0.7, 0.9
+"""Of the memory that may be used: from here on it is told, from there on it is critical."""
+PATIENCE_MS = 2_000
+STALE_AFTER = 3
+"""After so many intervals without a look, the last one says nothing any more."""
+_CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+TIMED_OUT = ("57014", "55P03")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What one look found. `memory_share` is what the process uses of its limit; the rest of it is in milliseconds."""
+
+    database: Database
+    memory: Memory
+    cache: Cache
+    checked_at: datetime
+    memory_bytes: int
+    memory_limit: int
+    database_ms: float
+    pool: dict[str, int]
+
+    @property
+    def overall(self) -> Overall:
+        """Critical when the database or the memory is, degraded when anything else is off."""
+        if self.database != "connected" or self.memory == "critical":
+            return "critical"
+        return "healthy" if (self.memory, self.cache) == ("optimal", "operational") else "degraded"
+
+
+class Monitor:
+    """Looks every `every` seconds, from the first question on; `tell` hears of every change of the overall state."""
+
+    def __init__(
+        self, app: Flask, every: float, memory_limit: int, look_at_cache: Callable[[], Cache]
+    ) -> None:
+        self.app = app
+        self.every = every
+        self.memory_limit = memory_limit or memory_limit_of_machine()
+        self.look_at_cache = look_at_cache
+        self.began = time.monotonic()
+        self.tell: list[Callable[[Health | None, Health], None]] = []
+        self._lock = threading.Lock()
+        self._last: Health | None = None
+        self._looked = 0.0
+        self._thread: threading.Thread | None = None
+
+    def current(self) -> Health:
+        """The last look; the first one if there was none yet, or if the background stands still."""
+        if self._thread is None:
+            self._begin()
+        last = self._last
+        if last is None or time.monotonic() - self._looked > STALE_AFTER * self.every:
+            return self.look()
+        return last
+
+    @property
+    def uptime(self) -> int:
+        """Seconds since this process began."""
+        return int(time.monotonic() - self.began)
+
+    def look(self) -> Health:
+        """Look now. Several at once look one after another, and those that waited take what the first found."""
+        asked = time.monotonic()
+        with self._lock:
+            if self._last is not None and self._looked > asked:
+                return self._last
+            before, found = self._last, self._find()
+            self._last, self._looked = found, time.monotonic()
+        if before is None or before.overall != found.overall:
+            self._say(before, found)
+        return found
+
+    def _say(self, before: Health | None, found: Health) -> None:
+        level = logging.INFO if found.overall == "healthy" else logging.ERROR
+        log.log(
+            level,
+            "health is %s: database %s, memory %s, cache %s",
+            found.overall,
+            found.database,
+            found.memory,
+            found.cache,
+        )
+        for tell in self.tell:
+            try:
+                tell(before, found)
+            except Exception:
+                log.exception("a change of health could not be told")
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(self.every)
+            try:
+                self.look()
+            except Exception:
+                log.exception("health could not be looked at")
+
+    def _find(self) -> Health:
+        used = psutil.Process().memory_info().rss
+        database, milliseconds = self._look_at_database()
+        return Health(
+            database=database,
+            memory=_memory(used / self.memory_limit),
+            cache=self.look_at_cache(),
+            checked_at=now(),
+            memory_bytes=used,
+            memory_limit=self.memory_limit,
+            database_ms=round(milliseconds, 1),
+            pool=self._pool(),
+        )
+
+    def _look_at_database(self) -> tuple[Database, float]:
+        began = time.perf_counter()
+        try:
+            with self.app.app_context(), db.engine.engine.connect() as connection, connection.begin():
+                connection.execute(
+                    text("select set_config('statement_timeout', :ms, true)"), {"ms": str(PATIENCE_MS)}
+                )
+                connection.execute(text("select 1"))
+            found: Database = "connected"
+        except PoolTimeout:
+            found = "timeout"
+        except DBAPIError as fault:
+            late = getattr(fault.orig, "pgcode", None) in TIMED_OUT or "timeout" in str(fault.orig)
+            found = "timeout" if late else "disconnected"
+        return found, (time.perf_counter() - began) * 1000
+
+    def _pool(self) -> dict[str, int]:
+        with self.app.app_context():
+            pool: Any = db.engine.engine.pool
+        return {"inUse": pool.checkedout(), "idle": pool.checkedin(), "beyondSize": max(0, pool.overflow())}
+
+
+def _memory(share: float) -> Memory:
+    if share >= CRITICAL_SHARE:
+        return "critical"
+    return "warning" if share >= WARNING_SHARE else "optimal"
+
+
+def memory_limit_of_machine() -> int:
+    """Bytes that may be used: the control group's limit, else the machine's memory."""
+    whole = int(psutil.virtual_memory().total)
+    for file in _CGROUP:
+        try:
+            return min(whole, int(file.read_text()))
+        except (OSError, ValueError):
+            continue
+    return whole

@@ -1,0 +1,1 @@
+"""Webhooks: what happened to learners, told to other people's servers."""
