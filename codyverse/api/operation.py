@@ -80,6 +80,11 @@ class Operation:
         return self.method != "GET"
 
 
+def leads_to(*operations: str, **parameters: str) -> dict[str, dict[str, str]]:
+    """Links: each of these operations can follow, its parameters taken from these places of the answer."""
+    return {name: dict(parameters) for name in operations}
+
+
 def operation(
     method: Method,
     path: str,

@@ -1,6 +1,6 @@
 """Doing a lesson over the API: the server grades and times it, as on the page."""
 
-from codyverse.api.operation import Reply, operation
+from codyverse.api.operation import Reply, leads_to, operation
 from codyverse.api.schemas.study import (
     AnsweredOut,
     AnswerIn,
@@ -29,7 +29,7 @@ ATTEMPT = "$response.body#/data/attemptId"
     status=201,
     also=(200,),
     errors=("LESSON_NOT_FOUND",),
-    links=dict.fromkeys(("getAttempt", "answerStep", "completeAttempt"), {"attemptId": ATTEMPT}),
+    links=leads_to("getAttempt", "answerStep", "completeAttempt", attemptId=ATTEMPT),
 )
 def start_attempt(lesson_id: int) -> Reply:
     """201 with a new attempt, 200 with the one that is open. It pins its steps as they are now."""

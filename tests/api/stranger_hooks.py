@@ -28,6 +28,8 @@ BEYOND_SCHEMAS: dict[str, set[str]] = {
     "changeMe": {"publicPage.handle", "name", "timeZone"},
     # the answer's shape follows from the step's kind; some steps ask nothing
     "answerStep": {"answer", "stepId"},
+    # which names lead to a public address
+    "createWebhook": {"url"},
 }
 """Fields whose last word is a rule that JSON Schema cannot say: 422 for a value that fits the schema is right there."""
 _numbers = itertools.count(1)
@@ -65,7 +67,7 @@ class Credentials:
             text = _texts.get(str((case.path_parameters or {}).get("tokenId"))) or _somebody_new()
         return {"Authorization": f"Bearer {text}"}
 
-    def set(self, case: Any, data: dict[str, str], context: Any) -> None:
+    def set(self, case: Any, data: dict[str, str], _: Any) -> None:
         """Send it."""
         case.headers = {**(case.headers or {}), **data}
 
@@ -81,13 +83,19 @@ def map_path_parameters(context: Any, path_parameters: Any) -> Any:
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """Who signs in with an address and a password that could be some is the one who is there."""
-    if _name(context.operation) != "createToken" or not isinstance(body, dict):
+    """Who signs in with an address and a password that could be some is the one who is there; hooks need no names."""
+    name = _name(context.operation)
+    if not isinstance(body, dict):
         return body
-    given = [body.get("email"), body.get("password")]
-    if not all(isinstance(each, str) and 0 < len(each) < 200 and "\x00" not in each for each in given):
-        return body
-    return body | {"email": EMAIL, "password": PASSWORD}
+    if name == "createToken" and _could_be(body.get("email")) and _could_be(body.get("password")):
+        return body | {"email": EMAIL, "password": PASSWORD}
+    if name == "createWebhook" and str(body.get("url", "")).startswith("https://") and _could_be(body["url"]):
+        return body | {"url": f"https://9.9.9.9/{next(_numbers)}"}
+    return body
+
+
+def _could_be(text: Any) -> bool:
+    return isinstance(text, str) and 0 < len(text) < 200 and text.isprintable()
 
 
 @schemathesis.hook

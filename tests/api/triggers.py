@@ -6,8 +6,11 @@ Keyed by the operation's id and the status of success or the code. Each gets a w
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import text
+
 from codyverse.accounts import tokens
 from codyverse.api.operation import OPERATIONS
+from codyverse.core.database import session, unit_of_work
 from codyverse.progress import rehearsal
 from tests.api.client import Program, Told, token_for
 from tests.api.world import World
@@ -93,3 +96,36 @@ def _(world: World) -> Told:
 @trigger("completeAttempt", "ATTEMPT_INCOMPLETE")
 def _(world: World) -> Told:
     return sent(world, "completeAttempt", ids={"attempt_id": world.ids["open_attempt_id"]})
+
+
+# --- courses ---
+
+
+@trigger("createCourse", "CONFLICT")
+def _(world: World) -> Told:
+    return sent(world, "createCourse", body=world.body(OPERATIONS["replaceCourse"]))
+
+
+def of_files(operation: str) -> Trigger:
+    """The course comes from files: the API reads it only."""
+    return lambda world: sent(world, operation, ids={"course_id": world.ids["file_course_id"]})
+
+
+for name in ("replaceCourse", "changeCourse", "retireCourse"):
+    trigger(name, "CONFLICT")(of_files(name))
+
+
+# --- webhooks ---
+
+
+@trigger("createWebhook", "CONFLICT")
+def _(world: World) -> Told:
+    sent(world, "createWebhook")
+    return sent(world, "createWebhook")
+
+
+@trigger("replayDelivery", "CONFLICT")
+def _(world: World) -> Told:
+    with unit_of_work():
+        session.execute(text("update webhooks set off_at = created_at"))
+    return sent(world, "replayDelivery")

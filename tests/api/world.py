@@ -4,6 +4,7 @@ Who adds an operation whose path or body names something new makes that here (`_
 sent where the document's example does not fit.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +14,18 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import select
 
+from codyverse import delivering
 from codyverse.accounts import tokens
+from codyverse.api.courses import EXAMPLE
 from codyverse.api.operation import Operation
+from codyverse.core.addresses import Reach
 from codyverse.core.database import session, unit_of_work
+from codyverse.courses import editing
+from codyverse.courses.models import Course
 from codyverse.progress import rehearsal, services
 from codyverse.progress.models import AttemptStep
+from codyverse.webhooks import queries as deliveries
+from codyverse.webhooks import services as webhooks
 from tests.api.client import Program, Told, spec_of, token_for
 from tests.factories import make_user
 from tests.web.playing import make_tea
@@ -26,6 +34,9 @@ from tests.web.visits import Visitor
 PASSWORD = "a long pass phrase"
 """The one in the document's examples."""
 NOWHERE = 2**62
+COURSE = json.loads(json.dumps(EXAMPLE).replace("first-cup", "a-pot"))
+WEBHOOK = "https://9.9.9.9/hook"
+"""An address that needs no name server. Nothing is sent: no worker runs."""
 
 
 @dataclass
@@ -126,7 +137,13 @@ def _blank(world: World) -> dict[str, Any]:
     return {"stepId": world.ids["step_id"], "tryNo": 1, "answer": world.ids["answer"]}
 
 
-BODIES: dict[str, Any] = {"createToken": _credentials, "answerStep": _blank}
+BODIES: dict[str, Any] = {
+    "createToken": _credentials,
+    "answerStep": _blank,
+    "createCourse": lambda _: COURSE | {"key": "another-tea"},
+    "replaceCourse": lambda world: COURSE | {"key": world.ids["course_key"]},
+    "createWebhook": lambda _: {"url": f"{WEBHOOK}/another", "events": ["badge.earned"]},
+}
 
 
 def make_world(app: Flask, folder: Path, role: str = "learner", email: str = "ada@example.org") -> World:
@@ -141,8 +158,25 @@ def make_world(app: Flask, folder: Path, role: str = "learner", email: str = "ad
 
 
 def _things(user_id: int, folder: Path) -> dict[str, Any]:
-    """A lesson that was finished once and is open again."""
-    lesson_id = make_tea(folder)
+    """A course of the API, one of files, a webhook, a lesson that was finished once and is open again."""
+    key = f"tea-of-{user_id}"
+    with unit_of_work():
+        course_id = editing.create_course(COURSE | {"key": key})
+        hook = webhooks.register(
+            user_id,
+            WEBHOOK,
+            ["lesson.completed"],
+            "own",
+            reach=Reach((), https_only=True),
+            seal=delivering.seal(),
+        )
+    things = {"course_id": course_id, "course_key": key, "webhook_id": hook.webhook_id}
+    things |= _study(user_id, make_tea(folder))
+    [delivery] = deliveries.deliveries_page(user_id, hook.webhook_id, 1, 10).items
+    return things | {"delivery_id": delivery.id}
+
+
+def _study(user_id: int, lesson_id: int) -> dict[str, Any]:
     with unit_of_work():
         first = services.start_attempt(user_id, lesson_id)
     asking = select(AttemptStep.step_id).where(AttemptStep.attempt_id == first, AttemptStep.asks)
@@ -161,4 +195,5 @@ def _things(user_id: int, folder: Path) -> dict[str, Any]:
         "open_attempt_id": opened,
         "step_id": steps[0],
         "answer": rehearsal.solution(first, steps[0]),
+        "file_course_id": session.scalars(select(Course.id).where(Course.key == "tea")).one(),
     }
