@@ -51,6 +51,7 @@ def register(body: RegisterIn) -> Reply:
     errors=("UNAUTHORIZED", "FORBIDDEN", "CONFLICT"),
     secret=True,
     limits=(failures_per_address, failures_per_account),
+    links={"revokeToken": {"tokenId": "$response.body#/data/id"}},
 )
 def create_token(body: TokenIn) -> Reply:
     """From e-mail address and password, or from the session of a browser; never from another token.

@@ -8,7 +8,7 @@ import re
 from flask import request
 from werkzeug.http import http_date
 
-from codyverse.api.operation import Reply, operation
+from codyverse.api.operation import Reply, leads_to, operation
 from codyverse.api.schemas.common import Page, PageQuery
 from codyverse.api.schemas.courses import (
     CourseChangeIn,
@@ -91,6 +91,7 @@ EXAMPLE = {
     query=PageQuery,
     returns=Page[CourseEntryOut],
     errors=("FORBIDDEN",),
+    links=leads_to("getCourse", "listLessons", courseId="$response.body#/data/items/0/id"),
 )
 def list_courses(query: PageQuery) -> Reply:
     """The easier ones first, as in the catalogue. Open to everybody, as its page is."""
@@ -114,6 +115,15 @@ def list_courses(query: PageQuery) -> Reply:
     status=201,
     errors=("CONFLICT",),
     example=EXAMPLE,
+    links=leads_to(
+        "getCourse",
+        "getCourseSource",
+        "replaceCourse",
+        "changeCourse",
+        "listLessons",
+        "retireCourse",
+        courseId="$response.body#/data/id",
+    ),
 )
 def create_course(body: CourseIn) -> Reply:
     """Send the whole course, with the field names of the site's course files. `details` names each fault by its place,
@@ -243,6 +253,7 @@ def retire_course(course_id: int) -> Reply:
     query=LessonsQuery,
     returns=Page[LessonEntryOut],
     errors=("COURSE_NOT_FOUND", "NOT_FOUND", "FORBIDDEN"),
+    links=leads_to("getLesson", "startAttempt", lessonId="$response.body#/data/items/0/id"),
 )
 def list_lessons(course_id: int, query: LessonsQuery) -> Reply:
     """In their order; a module that is not in the course has none."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from flask import Response, request
+from werkzeug.datastructures import ETags
 
 from codyverse.api.schemas.common import moment_text
 from codyverse.core.clock import now
@@ -48,5 +49,9 @@ def tag_of(data: bytes) -> str:
 def is_known(tag: str) -> bool:
     """Whether the client says, with If-None-Match, that it has this already, compressed or not."""
     given = request.if_none_match
-    tags = (each.partition(":")[0] for each in given.as_set(include_weak=True) if each)
-    return given.star_tag or tag in tags
+    return given.star_tag or tag in bare_tags(given)
+
+
+def bare_tags(given: ETags, *, weak: bool = True) -> set[str]:
+    """The tags that a client sent, without what compression put behind them; what is no tag is left aside."""
+    return {each.partition(":")[0] for each in given.as_set(include_weak=weak) if each}

@@ -209,6 +209,7 @@ def _path_parameters(op: Operation) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "schema": whole if kind == "id" or name == "user_id" else text,
+            **({"example": 1} if kind == "id" or name == "user_id" else {}),
         }
         for kind, name in found
     ]
@@ -276,26 +277,23 @@ ALWAYS = {
 }
 
 
+RANKED = ("author", "operator")
+
+
 def codes_of(op: Operation) -> tuple[str, ...]:
     """All codes that the operation may answer with, in the order of their statuses."""
-    found = {"RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR", *op.errors}
-    if op.policy == "anyone":
-        found.add("UNAUTHORIZED")
-    else:
-        found |= {"UNAUTHORIZED"}
-        if op.scope is not None or op.policy != "learner" or op.writes:
-            found.add("FORBIDDEN")
+    found = {"UNAUTHORIZED", "RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR", *op.errors}
+    if op.scope is not None or op.policy in RANKED or op.writes:
+        found.add(
+            "FORBIDDEN"
+        )  # a scope or role that is too small, or a session's write without its CSRF token
     if "<user_id>" in op.path:
         found |= {"INVALID_USER_ID", "FORBIDDEN", "USER_NOT_FOUND"}
     if "<id:" in op.path:
-        found |= {
-            each for each in ("NOT_FOUND",) if not any(code.endswith("NOT_FOUND") for code in op.errors)
-        }
-    if op.body is not None:
-        found |= {"VALIDATION_ERROR", "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE"}
+        found.add("NOT_FOUND")  # what is no id leads nowhere, before anybody asks what it might be the id of
     if op.query is not None:
         found.add("VALIDATION_ERROR")
-    if op.writes and op.body is None:
+    if op.writes:
         found |= {"VALIDATION_ERROR", "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "PAYLOAD_TOO_LARGE"}
     if op.method == "POST":
         found |= {"VALIDATION_ERROR", "IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"}
@@ -327,11 +325,18 @@ def _good(op: Operation, status: int, names: References) -> dict[str, Any]:
     told: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": headers}
     if op.returns is not None:
         told["content"] = {"application/json": {"schema": _success(names[op.returns, "serialization"])}}
+    if op.links:
+        told["links"] = {name: _link(name, parameters) for name, parameters in op.links.items()}
     return told
 
 
+def _link(target: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Where one can go on from an answer. Raises KeyError for an operation that is not there."""
+    return {"operationId": OPERATIONS[target].id, "parameters": parameters}
+
+
 def _bad(status: int, codes: list[str]) -> dict[str, Any]:
-    headers = dict(ALWAYS)
+    headers = dict(ALWAYS) if status < 500 else {"X-Request-Id": ALWAYS["X-Request-Id"]}
     if status in (429, 503):
         headers["Retry-After"] = _header("Seconds to wait.", "integer")
     if status == 401:

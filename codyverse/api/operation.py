@@ -42,7 +42,8 @@ class Operation:
     `errors` are the codes that it may answer with besides those that follow from the rest; `also` are further
     statuses of success; `secret` marks answers that are kept only encrypted; `needs_key` refuses a POST without an
     Idempotency-Key; `conditional` reads If-Match; `body_optional` takes no body for an empty one; `limits` are rate
-    limits besides the general one.
+    limits besides the general one; `links` say what can follow: operation → its parameter → where the answer holds it
+    (an OpenAPI runtime expression).
     """
 
     id: str
@@ -65,6 +66,7 @@ class Operation:
     body_optional: bool
     example: Any
     limits: tuple[Callable[[Any], Any], ...]
+    links: dict[str, dict[str, str]]
     view: View
 
     @cached_property
@@ -76,6 +78,11 @@ class Operation:
     def writes(self) -> bool:
         """Whether it changes anything."""
         return self.method != "GET"
+
+
+def leads_to(*operations: str, **parameters: str) -> dict[str, dict[str, str]]:
+    """Links: each of these operations can follow, its parameters taken from these places of the answer."""
+    return {name: dict(parameters) for name in operations}
 
 
 def operation(
@@ -99,6 +106,7 @@ def operation(
     body_optional: bool = False,
     example: Any = None,
     limits: tuple[Callable[[Any], Any], ...] = (),
+    links: dict[str, dict[str, str]] | None = None,
 ) -> Callable[[View], View]:
     """Declare the view below as an operation. Its docstring is the description.
 
@@ -130,6 +138,7 @@ def operation(
             body_optional=body_optional,
             example=example,
             limits=limits,
+            links=links or {},
             view=view,
         )
         if id in OPERATIONS:

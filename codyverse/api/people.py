@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from codyverse.accounts import people, profiles, services
 from codyverse.accounts.people import Person
+from codyverse.api import envelope
 from codyverse.api.operation import Reply, operation
 from codyverse.api.running import subject
 from codyverse.api.schemas.common import Page
@@ -45,7 +46,14 @@ def _me(user_id: int) -> MeOut:
 
 
 @operation(
-    "GET", "/users/me", "getMe", tag=TAG, summary="Your own account", scope="profile:read", returns=MeOut
+    "GET",
+    "/users/me",
+    "getMe",
+    tag=TAG,
+    summary="Your own account",
+    scope="profile:read",
+    returns=MeOut,
+    links={"getUser": {"userId": "$response.body#/data/id"}},
 )
 def get_me() -> Reply:
     """Who acts, with all settings."""
@@ -142,7 +150,9 @@ def erase_me() -> Reply:
 )
 def export_me() -> Reply:
     """By table, as it is stored; no hashes, nothing of others."""
-    return Reply(ExportOut(exported_at=now(), tables=people.export(principal().id)))
+    tables = people.export(principal().id)
+    version = envelope.tag_of(repr(tables).encode())
+    return Reply(ExportOut(exported_at=now(), tables=tables), version=version)
 
 
 @operation(

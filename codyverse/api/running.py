@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import orjson
 from flask import Response, current_app, g, request
+from flask_wtf.csrf import CSRFError
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -72,11 +73,18 @@ def _check_rights(op: Operation) -> None:
         if op.scope in GRANTED_BY_OPERATORS and who.role != "operator":
             raise NotAllowed(f"This needs a token with the scope {op.scope}, which an operator grants.")
         if op.writes:
-            csrf.protect()
+            _check_csrf()
         return
     assert who.scopes is not None
     if op.scope is not None and op.scope not in who.scopes:
         raise NotAllowed(f"This needs a token with the scope {op.scope}.")
+
+
+def _check_csrf() -> None:
+    try:
+        csrf.protect()
+    except CSRFError as fault:
+        raise NotAllowed("Send the CSRF token of this browser's session in X-CSRFToken.") from fault
 
 
 # --- what was sent ---
@@ -298,6 +306,5 @@ def must_be_version(stored: str) -> None:
     given = request.if_match
     if not request.headers.get("If-Match"):
         return
-    tags = {each.partition(":")[0] for each in given.as_set() if each}
-    if not given.star_tag and stored not in tags:
+    if not given.star_tag and stored not in envelope.bare_tags(given, weak=False):
         raise Conflict("It was changed since you read it. Read it again.", "PRECONDITION_FAILED")

@@ -7,6 +7,7 @@ from codyverse.core.errors import DomainError, Invalid
 
 DEEPEST = 32
 MOST_DIGITS = 20
+EXACT = 2**53
 
 
 class Malformed(DomainError):
@@ -60,11 +61,12 @@ def _whole(digits: str) -> int:
     return number
 
 
-def _decimal(digits: str) -> float:
+def _decimal(digits: str) -> float | int:
+    """The number; 20.0 is the whole number 20, as JSON Schema reads it."""
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise Malformed("The body holds a number that is too large.")
-    return number
+    return int(number) if number.is_integer() and abs(number) <= EXACT else number
 
 
 def _look_through(value: Any, where: tuple[str, ...], depth: int) -> None:

@@ -1,6 +1,6 @@
 """Doing a lesson over the API: the server grades and times it, as on the page."""
 
-from codyverse.api.operation import Reply, operation
+from codyverse.api.operation import Reply, leads_to, operation
 from codyverse.api.schemas.study import (
     AnsweredOut,
     AnswerIn,
@@ -15,6 +15,7 @@ from codyverse.http.access import principal
 from codyverse.progress import queries, services
 
 TAG = "Lessons"
+ATTEMPT = "$response.body#/data/attemptId"
 
 
 @operation(
@@ -28,6 +29,7 @@ TAG = "Lessons"
     status=201,
     also=(200,),
     errors=("LESSON_NOT_FOUND",),
+    links=leads_to("getAttempt", "answerStep", "completeAttempt", attemptId=ATTEMPT),
 )
 def start_attempt(lesson_id: int) -> Reply:
     """201 with a new attempt, 200 with the one that is open. It pins its steps as they are now."""
@@ -66,6 +68,7 @@ def get_attempt(attempt_id: int) -> Reply:
     body=AnswerIn,
     returns=AnsweredOut,
     errors=("NOT_FOUND", "CONFLICT"),
+    links={"completeAttempt": {"attemptId": "$request.path.attemptId"}},
 )
 def answer_step(attempt_id: int, body: AnswerIn) -> Reply:
     """The verdict with its explanation. The first try at a step counts for the score; any number may follow."""

@@ -1,7 +1,7 @@
 """Webhooks over the API: where what happened is sent. How deliveries arrive stands in docs/webhooks.md."""
 
 from codyverse import delivering
-from codyverse.api.operation import Reply, operation
+from codyverse.api.operation import Reply, leads_to, operation
 from codyverse.api.schemas.common import Page, PageQuery
 from codyverse.api.schemas.webhooks import DeliveryOut, NewWebhookOut, WebhookIn, WebhookOut
 from codyverse.http.access import principal
@@ -52,6 +52,7 @@ def list_webhooks(query: PageQuery) -> Reply:
     status=201,
     errors=("CONFLICT",),
     secret=True,
+    links=leads_to("getWebhook", "listDeliveries", "deleteWebhook", webhookId="$response.body#/data/id"),
 )
 def create_webhook(body: WebhookIn) -> Reply:
     """From now on the URL is sent these events, signed with the `secret` of the answer, which is shown this once.
@@ -107,6 +108,12 @@ def delete_webhook(webhook_id: int) -> Reply:
     scope=SCOPE,
     query=PageQuery,
     returns=Page[DeliveryOut],
+    links={
+        "replayDelivery": {
+            "webhookId": "$request.path.webhookId",
+            "deliveryId": "$response.body#/data/items/0/id",
+        }
+    },
 )
 def list_deliveries(webhook_id: int, query: PageQuery) -> Reply:
     """Newest first, for 30 days."""

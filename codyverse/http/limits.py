@@ -39,7 +39,10 @@ def remote_address() -> str:
 
 def claimed_account() -> str:
     """The account that somebody tries to sign in to, whatever the address they come from and however they spell it."""
-    given = request.get_json(silent=True) if request.is_json else request.form
+    try:
+        given = request.get_json(silent=True) if request.is_json else request.form
+    except RecursionError:  # nested without end: whoever reads the body refuses it
+        given = None
     email = given.get("email", "") if isinstance(given, Mapping) else ""
     return f"account:{address_key(email if isinstance(email, str) else '')}"
 

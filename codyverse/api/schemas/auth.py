@@ -46,7 +46,9 @@ class TokenIn(In):
     """Sign in with address and password and name the token. With a session, address and password may be left out."""
 
     email: str | None = line(254, least=1, examples=["ada@example.org"], default=None)
-    password: str | None = line(256, least=1, json_schema_extra={"format": "password"}, default=None)
+    password: str | None = line(
+        256, least=1, examples=["a long pass phrase"], json_schema_extra={"format": "password"}, default=None
+    )
     name: str = line(80, examples=["My phone"])
     scopes: Scopes | None = None
     expires_at: GivenMoment | None = None

@@ -1,0 +1,48 @@
+"""schemathesis over the whole document: no 5xx, every answer as documented, what is refused is refused by the schema too."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from flask import Flask
+
+from codyverse.api.operation import OPERATIONS
+from config import ROOT
+from tests.api.served import Served, served
+from tests.api.world import PASSWORD, World, make_world
+
+CHECKED_BY_HAND: set[str] = set()
+
+
+def run(place: Served, world: World, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """schemathesis as a stranger would call it."""
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    env = keep | {
+        "PYTHONPATH": str(ROOT),
+        "SCHEMATHESIS_HOOKS": "tests.api.stranger_hooks",
+        "STRANGER_URL": place.url,
+        "STRANGER_TOKEN": world.token,
+        "STRANGER_COOKIE": world.browser.cookie,
+        "STRANGER_EMAIL": world.email,
+        "STRANGER_PASSWORD": PASSWORD,
+    }
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli"),
+        *("run", f"{place.url}/api-spec.json", "--url", place.url, "--workers", "1", "--no-color"),
+        *("--phases", "examples,coverage,fuzzing,stateful", "--generation-database", "none"),
+        *("--exclude-checks", "positive_data_acceptance"),
+        *("--request-timeout", "60", "--suppress-health-check", "all", *arguments),
+    ]
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=3600
+    )
+
+
+def test_strangers_tool_finds_nothing(committed_app: Flask, tmp_path: Path) -> None:
+    world = make_world(committed_app, tmp_path, "operator")
+    with served(committed_app) as place:
+        done = run(place, world, tmp_path, "--max-examples", "10", "--seed", "1", "--continue-on-failure")
+        assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+        never = {name for name in OPERATIONS if not any(status < 300 for status in place.statuses(name))}
+        assert never == CHECKED_BY_HAND
