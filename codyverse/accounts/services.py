@@ -164,7 +164,9 @@ def check_password(email: str, password: str) -> int:
     """The id of the person with this address and password. Raises Invalid, the same for every reason."""
     refusal = Invalid({"": ["Address and password do not match. Check both and try again."]})
     found = session.execute(
-        select(User.id, User.password_hash, User.deactivated_at).where(User.email_key == address_key(email))
+        select(User.id, User.password_hash, User.deactivated_at, User.erase_after).where(
+            User.email_key == address_key(email)
+        )
     ).one_or_none()
     usable = found is not None and len(password) <= passwords.MAX_LENGTH
     right = passwords.matches(
@@ -172,19 +174,13 @@ def check_password(email: str, password: str) -> int:
     )
     if found is None or not right or found.deactivated_at is not None:
         raise refusal
-    _call_off_erasure(found.id)
+    if found.erase_after is not None:  # who signs in within the 30 days has changed their mind
+        session.execute(update(User).where(User.id == found.id).values(erase_after=None))
     if passwords.needs_rehash(found.password_hash):
         session.execute(
             update(User).where(User.id == found.id).values(password_hash=passwords.hashed(password))
         )
     return int(found.id)
-
-
-def _call_off_erasure(user_id: int) -> None:
-    """Who signs in within the 30 days has changed their mind."""
-    session.execute(
-        update(User).where(User.id == user_id, User.erase_after.is_not(None)).values(erase_after=None)
-    )
 
 
 def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:
