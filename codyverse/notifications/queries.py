@@ -105,21 +105,33 @@ def listing(
         "most": limit + 1,
     }
     rows = session.connection().execute(LISTED, values).all()
-    lines = tuple(_line(row, hidden) for row in rows[:limit])
+    lines = tuple(
+        line(row.id, row.kind, row.details, row.created_at, read=row.read_at is not None, hidden=hidden)
+        for row in rows[:limit]
+    )
     return NewsPage(lines, lines[-1].id if len(rows) > limit else None)
 
 
-def _line(row: Any, hidden: frozenset[str]) -> NewsLine:
-    said = rules.words(row.kind, row.details, hidden)
+def line(
+    number: int,
+    kind: str,
+    details: dict[str, Any],
+    created_at: datetime,
+    *,
+    read: bool,
+    hidden: frozenset[str],
+) -> NewsLine:
+    """A stored notification in words, as somebody reads it who has hidden these mechanics."""
+    said = rules.words(kind, details, hidden)
     return NewsLine(
-        id=row.id,
-        kind=row.kind,
-        mechanic=rules.MECHANIC_OF.get(row.kind),
+        id=number,
+        kind=kind,
+        mechanic=rules.MECHANIC_OF.get(kind),
         title=said.title,
         text=said.text,
-        target=str(row.details.get("slug", "")),
-        created_at=row.created_at,
-        read=row.read_at is not None,
+        target=str(details.get("slug", "")),
+        created_at=created_at,
+        read=read,
     )
 
 
