@@ -104,8 +104,12 @@ class Settings(BaseModel):
     smtp_timeout_s: int = number("SMTP_TIMEOUT_S", 10, 1, 120)
     mail_from: str = setting("MAIL_FROM", "", "a sender like Cody Verse <cody@example.org>")
     session_cookie_secure: bool | None = setting("SESSION_COOKIE_SECURE", None, "true or false")
+    cors_origins: str = setting(
+        "CORS_ORIGINS", "", "addresses of sites, separated by spaces, like https://app.example.org"
+    )
     proxy_hops: int = number("PROXY_HOPS", 0, 0, 10)
     max_body_bytes: int = number("MAX_BODY_BYTES", 1_048_576, 1024, 104_857_600)
+    idempotency_wait_s: int = number("IDEMPOTENCY_WAIT_S", 10, 1, 60)
     argon2_time_cost: int = number("ARGON2_TIME_COST", 2, 1, 20)
     argon2_memory_kib: int = number("ARGON2_MEMORY_KIB", 19_456, 1024, 1_048_576)
     argon2_parallelism: int = number("ARGON2_PARALLELISM", 1, 1, 16)
@@ -217,6 +221,15 @@ class Settings(BaseModel):
         if parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError("has something behind the host, where nothing may stand")
         return value.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        for each in value.split():
+            parts = urlsplit(each)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+                raise ValueError(f"names {each}, which is no site's address")
+        return " ".join(value.split())
 
     @field_validator("content_dir")
     @classmethod

@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 from sqlalchemy.engine import make_url
 from whitenoise import WhiteNoise
 
-from codyverse import cli, web, wiring
+from codyverse import api, cli, http, web, wiring
 from codyverse.accounts import passwords
 from codyverse.core.database import db
 from codyverse.core.embedded import for_process
@@ -49,7 +49,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     Compress(app)
     install_assets(app)
     wiring.install()
+    http.install(app)
     web.install(app)
+    api.install(app)
     cli.install(app)
     _serve_static(app, settings)
     return app
@@ -59,6 +61,7 @@ def _own_config(settings: Settings) -> dict[str, Any]:
     """What follows from the house's rules rather than from a setting."""
     return {
         "CODYVERSE_ENV": settings.environment,
+        "CODYVERSE_VERSION": __version__,
         "WTF_CSRF_TIME_LIMIT": None,
         "PERMANENT_SESSION_LIFETIME": 90 * 24 * 3600,
         "SESSION_REFRESH_EACH_REQUEST": False,

@@ -109,7 +109,7 @@ def committed_app(cluster: str) -> Iterator[Flask]:
     """The application on a fresh database of its own, where commits are real: for threads and crashes."""
     name = f"cv_own_{next(_numbers)}"
     statement(cluster, f"create database {name} template {TEMPLATE}")
-    made = create_app(settings_for(named(cluster, name), POOL_MAX="60"))
+    made = create_app(settings_for(named(cluster, name), POOL_MAX="60", STATEMENT_TIMEOUT_MS="300000"))
     made.test_client_class = FreshClient
     with made.app_context():
         yield made

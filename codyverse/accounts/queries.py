@@ -59,7 +59,10 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who acts: always taken from the session or token, never from the URL or the body."""
+    """Who acts: always taken from the session or token, never from the URL or the body.
+
+    A token's principal has the session 0 and the `scopes` that bound it; None, a session's, is bound by the role alone.
+    """
 
     id: int
     session_id: int
@@ -70,6 +73,8 @@ class Principal:
     day_start_hour: int
     locale: str
     preferences: Preferences
+    token_id: int | None = None
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +151,9 @@ def accounts(role: str | None = None, limit: int = 100) -> tuple[Account, ...]:
     if role is not None:
         query = query.where(User.role == role)
     return tuple(Account(*row) for row in session.execute(query))
+
+
+def must_exist(user_id: int) -> None:
+    """Raise NotFound USER_NOT_FOUND when nobody has this id."""
+    if session.execute(select(User.id).where(User.id == user_id)).one_or_none() is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")

@@ -165,8 +165,8 @@ def register(email: str, password: str, display_name: str, time_zone: str) -> No
     create_account(email, password, display_name, time_zone=time_zone)
 
 
-def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:
-    """Begin a session; its token, shown this once, and the person's id. Raises Invalid, the same for every reason."""
+def check_password(email: str, password: str) -> int:
+    """The id of the person with this address and password. Raises Invalid, the same for every reason."""
     refusal = Invalid({"": ["Address and password do not match. Check both and try again."]})
     found = session.execute(
         select(User.id, User.password_hash, User.deactivated_at).where(User.email_key == address_key(email))
@@ -181,7 +181,13 @@ def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:
         session.execute(
             update(User).where(User.id == found.id).values(password_hash=passwords.hashed(password))
         )
-    return _open_session(found.id, agent), int(found.id)
+    return int(found.id)
+
+
+def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:
+    """Begin a session; its token, shown this once, and the person's id. Raises Invalid, the same for every reason."""
+    user_id = check_password(email, password)
+    return _open_session(user_id, agent), user_id
 
 
 def _open_session(user_id: int, agent: str) -> str:

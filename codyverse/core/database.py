@@ -75,6 +75,21 @@ def after_commit(act: Callable[[], None]) -> None:
     session.info.setdefault(_AFTER, []).append(act)
 
 
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """A part of a unit of work that may fail while the rest is kept: on an error only this part is undone.
+
+    What was put off until after the commit in this part is then forgotten too.
+    """
+    waiting = list(session.info.get(_AFTER, []))
+    try:
+        with session.begin_nested():
+            yield
+    except BaseException:
+        session.info[_AFTER] = waiting
+        raise
+
+
 def _run_after_commit(current: Session) -> None:
     for act in current.info.pop(_AFTER, []):
         try:

@@ -64,6 +64,21 @@ class PlayerView:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeAttempt:
+    """An attempt with all its steps at once, for programs that show them in their own way."""
+
+    attempt_id: int
+    lesson_id: int
+    lesson_title: str
+    goal: str
+    course_slug: str
+    course_title: str
+    started_at: datetime
+    completed_at: datetime | None
+    steps: tuple[StepView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepOutcome:
     """How an asking step went: right at the first answer, or in the end; how many tries and hints it took."""
 
@@ -111,6 +126,8 @@ _PLAYER = (
         Attempt.id,
         Attempt.lesson_id,
         Attempt.seed,
+        Attempt.started_at,
+        Attempt.completed_at,
         Lesson.title,
         Lesson.goal,
         Course.key,
@@ -145,6 +162,24 @@ def player(user_id: int, attempt_id: int, step: int | None = None) -> PlayerView
     places = {row.position: index for index, row in enumerate(rows)}
     index = places.get(step) if step is not None else None
     return _player_at(rows, _first_open(rows) if index is None else index)
+
+
+def whole_attempt(user_id: int, attempt_id: int) -> WholeAttempt:
+    """The learner's own attempt with all its steps, open or finished. Two statements. Raises NotFound."""
+    rows = _steps(user_id, attempt_id)
+    contents = courses.revisions([row.revision_id for row in rows])
+    first = rows[0]
+    return WholeAttempt(
+        attempt_id=first.id,
+        lesson_id=first.lesson_id,
+        lesson_title=first.title,
+        goal=first.goal,
+        course_slug=first.key,
+        course_title=first.course_title,
+        started_at=first.started_at,
+        completed_at=first.completed_at,
+        steps=tuple(_step_view(row, contents[row.revision_id]) for row in rows),
+    )
 
 
 def player_at(user_id: int, attempt_id: int, step_id: int) -> PlayerView:

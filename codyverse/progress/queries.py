@@ -15,10 +15,12 @@ from codyverse.progress.player import (
     StepDot,
     StepOutcome,
     StepView,
+    WholeAttempt,
     completion,
     player,
     player_after,
     player_at,
+    whole_attempt,
 )
 from codyverse.progress.statements import OPEN_ATTEMPT
 
@@ -32,6 +34,7 @@ __all__ = [
     "StepDot",
     "StepOutcome",
     "StepView",
+    "WholeAttempt",
     "activity",
     "completion",
     "continue_with",
@@ -42,6 +45,7 @@ __all__ = [
     "player",
     "player_after",
     "player_at",
+    "whole_attempt",
 ]
 
 

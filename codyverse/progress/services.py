@@ -24,7 +24,12 @@ from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, 
 
 
 def start_attempt(user_id: int, lesson_id: int) -> int:
-    """Begin a lesson, or go on with the attempt that is open; the attempt's id.
+    """Begin a lesson, or go on with the attempt that is open; the attempt's id. As `begin_attempt` otherwise."""
+    return begin_attempt(user_id, lesson_id)[0]
+
+
+def begin_attempt(user_id: int, lesson_id: int) -> tuple[int, bool]:
+    """The learner's open attempt at a lesson, and whether this call made it.
 
     A new attempt pins the revisions of its steps; an open one keeps those it began with. Raises NotFound if there is
     no such lesson, or if it is retired and not open.
@@ -38,8 +43,8 @@ def start_attempt(user_id: int, lesson_id: int) -> int:
         attempt_id = connection.execute(statements.START, begun).scalar()
         if attempt_id is not None:
             _pin_steps(attempt_id, lesson_id)
-            return int(attempt_id)
-    return int(open_id)
+            return int(attempt_id), True
+    return int(open_id), False
 
 
 def _pin_steps(attempt_id: int, lesson_id: int) -> None:

@@ -3,7 +3,6 @@
 from flask import Flask
 
 from codyverse.web import (
-    access,
     accounts,
     badges,
     courses,
@@ -13,25 +12,18 @@ from codyverse.web import (
     leaderboard,
     ledger,
     lessons,
-    limits,
     mails,
     notifications,
     pages,
     profiles,
     progress,
     render,
-    requests,
-    security,
     shop,
 )
 
 
 def install(app: Flask) -> None:
-    """Attach hooks and pages. The order of the hooks counts: identity of the request, refusals, limits, access."""
-    requests.install(app)
-    security.install(app)
-    limits.install(app)
-    access.install(app)
+    """Attach the pages, and how they tell what failed."""
     errors.install(app)
     render.install(app)
     for part in (

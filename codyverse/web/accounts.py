@@ -7,18 +7,18 @@ from codyverse.accounts import queries, services
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
 from codyverse.gamification import services as game
-from codyverse.web import access as gate
-from codyverse.web import held
-from codyverse.web.access import access, principal
-from codyverse.web.forms import PasswordForm, PreferencesForm, ProfileForm, RegisterForm, SignInForm
-from codyverse.web.limits import (
+from codyverse.http import access as gate
+from codyverse.http.access import access, principal
+from codyverse.http.limits import (
     accounts_per_address,
     failures_per_account,
     failures_per_address,
     failures_per_person,
 )
+from codyverse.http.security import safe_next
+from codyverse.web import held
+from codyverse.web.forms import PasswordForm, PreferencesForm, ProfileForm, RegisterForm, SignInForm
 from codyverse.web.render import page
-from codyverse.web.security import safe_next
 
 bp = Blueprint("accounts", __name__)
 REGISTERED = "registered"

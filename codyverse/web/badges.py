@@ -4,7 +4,7 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from codyverse.gamification import badge_queries
-from codyverse.web.access import access, principal
+from codyverse.http.access import access, principal
 from codyverse.web.render import left_out, page
 
 bp = Blueprint("badges", __name__)

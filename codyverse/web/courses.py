@@ -4,9 +4,9 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from codyverse.courses import queries
+from codyverse.http.access import access, principal_or_none
 from codyverse.progress import queries as progress
 from codyverse.web import constellation
-from codyverse.web.access import access, principal_or_none
 from codyverse.web.render import page
 
 bp = Blueprint("courses", __name__, url_prefix="/courses")

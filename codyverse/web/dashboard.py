@@ -6,8 +6,8 @@ from werkzeug.wrappers import Response
 from codyverse.core.clock import now
 from codyverse.courses import queries as courses
 from codyverse.gamification import queries as game
+from codyverse.http.access import access, principal
 from codyverse.progress import queries as progress
-from codyverse.web.access import access, principal
 from codyverse.web.render import page
 
 bp = Blueprint("dashboard", __name__)

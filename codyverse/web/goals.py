@@ -11,7 +11,7 @@ from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.gamification import queries as game
 from codyverse.gamification import services
-from codyverse.web.access import access, principal
+from codyverse.http.access import access, principal
 from codyverse.web.render import left_out, page
 
 bp = Blueprint("goals", __name__, url_prefix="/goals")

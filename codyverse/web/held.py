@@ -6,9 +6,9 @@ from typing import Any
 from flask import request, session
 
 from codyverse.core.errors import DomainError, Invalid
+from codyverse.http.access import PERSON
 from codyverse.progress import queries, services
 from codyverse.web import answers
-from codyverse.web.access import PERSON
 
 HELD = "held"
 MOST_BYTES = 1_500

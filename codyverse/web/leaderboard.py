@@ -7,7 +7,7 @@ from codyverse.accounts import services as accounts
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.gamification.leagues import queries, services
-from codyverse.web.access import access, principal
+from codyverse.http.access import access, principal
 from codyverse.web.render import left_out, page
 
 bp = Blueprint("leaderboard", __name__, url_prefix="/leaderboard")

@@ -11,9 +11,9 @@ from codyverse.core.errors import NotFound
 from codyverse.gamification import queries as game
 from codyverse.gamification.explain import MECHANIC_OF, RULES, rule_of
 from codyverse.gamification.queries import EntryLine
-from codyverse.web.access import access, principal
+from codyverse.http.access import access, principal
+from codyverse.http.security import BIGINT_MAX
 from codyverse.web.render import left_out, page
-from codyverse.web.security import BIGINT_MAX
 
 bp = Blueprint("ledger", __name__)
 PER_PAGE = 50

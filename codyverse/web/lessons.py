@@ -14,10 +14,10 @@ from codyverse.gamification import badge_queries
 from codyverse.gamification import queries as game
 from codyverse.gamification.badge_queries import BadgeView
 from codyverse.gamification.queries import Rewards
+from codyverse.http.access import access, principal
 from codyverse.progress import queries, services
 from codyverse.progress.queries import PlayerView
 from codyverse.web import answers, htmx
-from codyverse.web.access import access, principal
 from codyverse.web.render import fragment, page
 
 bp = Blueprint("lessons", __name__, url_prefix="/lessons")

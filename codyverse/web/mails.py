@@ -6,10 +6,10 @@ from werkzeug.wrappers import Response
 from codyverse import mailing
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import NotFound
+from codyverse.http.access import access
+from codyverse.http.security import csrf
 from codyverse.notifications import queries, services
-from codyverse.web.access import access
 from codyverse.web.render import page
-from codyverse.web.security import csrf
 
 bp = Blueprint("mails", __name__)
 

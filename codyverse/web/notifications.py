@@ -5,13 +5,13 @@ from werkzeug.wrappers import Response
 
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
+from codyverse.http.access import access, principal
+from codyverse.http.security import BIGINT_MAX
 from codyverse.notifications import queries, services
 from codyverse.notifications.rules import KINDS, visible_kinds
 from codyverse.web import htmx
-from codyverse.web.access import access, principal
 from codyverse.web.forms import NotificationsForm
 from codyverse.web.render import fragment, page
-from codyverse.web.security import BIGINT_MAX
 
 bp = Blueprint("notifications", __name__)
 LIST = "pages/notifications/notifications.html"

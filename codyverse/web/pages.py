@@ -6,8 +6,8 @@ from flask import Blueprint, abort, current_app, make_response, redirect, url_fo
 from werkzeug.wrappers import Response
 
 from codyverse.courses import queries as courses
-from codyverse.web.access import access, principal_or_none
-from codyverse.web.limits import limiter
+from codyverse.http.access import access, principal_or_none
+from codyverse.http.limits import limiter
 from codyverse.web.render import page
 
 bp = Blueprint("pages", __name__)

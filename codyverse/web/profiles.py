@@ -9,8 +9,8 @@ from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
 from codyverse.gamification import badge_queries
 from codyverse.gamification import queries as game
+from codyverse.http.access import access, principal, principal_or_none
 from codyverse.progress import queries as progress
-from codyverse.web.access import access, principal, principal_or_none
 from codyverse.web.forms import PublicPageForm
 from codyverse.web.render import page
 

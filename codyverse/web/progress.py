@@ -12,9 +12,9 @@ from codyverse.accounts.game_days import today_of
 from codyverse.core.clock import now
 from codyverse.courses import queries as courses
 from codyverse.gamification.streak_care import kept_days
+from codyverse.http.access import access, principal
 from codyverse.progress import queries
 from codyverse.progress.queries import Day
-from codyverse.web.access import access, principal
 from codyverse.web.render import MONTHS, page
 
 bp = Blueprint("progress", __name__)

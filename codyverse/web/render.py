@@ -10,10 +10,10 @@ from jinja2_fragments.flask import render_block, render_blocks
 from codyverse.core.clock import now
 from codyverse.gamification import queries as game
 from codyverse.gamification.queries import PlayerCard
+from codyverse.http.access import principal_or_none
 from codyverse.notifications import queries as news
 from codyverse.notifications.queries import Bell
 from codyverse.web import htmx
-from codyverse.web.access import principal_or_none
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),

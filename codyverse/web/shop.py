@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.gamification import shop
-from codyverse.web.access import access, principal
+from codyverse.http.access import access, principal
 from codyverse.web.render import left_out, page
 
 bp = Blueprint("shop", __name__, url_prefix="/shop")

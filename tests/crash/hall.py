@@ -20,7 +20,7 @@ from sqlalchemy import text
 from codyverse.accounts import services as accounts
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import db, session, unit_of_work
-from codyverse.web.access import begin_session
+from codyverse.http.access import begin_session
 from tests.domains.study import answer_all, start
 from tests.e2e.conftest import serve
 from tests.factories import PASSWORD, make_user

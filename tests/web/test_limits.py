@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from codyverse.accounts.models import User
 from codyverse.core.clock import now
-from codyverse.web.limits import limiter
+from codyverse.http.limits import limiter
 from config import Settings
 from tests.factories import PASSWORD, make_user
 from tests.web.visits import HTMX, Visitor, checked

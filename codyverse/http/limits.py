@@ -4,20 +4,23 @@ A whole class sits behind one address, so what is limited there are failed sign-
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 
-from flask import Flask, Response, current_app, request, session
+from flask import Flask, Response, current_app, g, request, session
 from flask_limiter import ApplicationLimit, Limiter
 from flask_limiter.util import get_remote_address
 
 from codyverse.accounts.services import address_key
-from codyverse.web.access import PERSON
+from codyverse.http.access import PERSON, bearer, principal_or_none
 
 
 def who() -> str:
-    """The signed-in person, or the address. The cookie is signed, so nobody can pretend to be many."""
+    """The signed-in person, or the address. Cookies are signed and tokens looked up, so nobody can pretend to be many."""
+    if bearer() is not None:
+        acting = principal_or_none()
+        return f"person:{acting.id}" if acting else remote_address()
     person = session.get(PERSON)
     return f"person:{person}" if person is not None else remote_address()
 
@@ -36,7 +39,9 @@ def remote_address() -> str:
 
 def claimed_account() -> str:
     """The account that somebody tries to sign in to, whatever the address they come from and however they spell it."""
-    return f"account:{address_key(request.form.get('email', ''))}"
+    given = request.get_json(silent=True) if request.is_json else request.form
+    email = given.get("email", "") if isinstance(given, Mapping) else ""
+    return f"account:{address_key(email if isinstance(email, str) else '')}"
 
 
 def _setting(name: str) -> Callable[[], str]:
@@ -45,11 +50,12 @@ def _setting(name: str) -> Callable[[], str]:
 
 
 def _refused(response: Response) -> bool:
-    return response.status_code == 422
+    """A wrong password: pages show the form again, the API says 401."""
+    return response.status_code == (401 if response.is_json else 422)
 
 
 def _registered(response: Response) -> bool:
-    return response.status_code == 303
+    return response.status_code in (201, 303)
 
 
 limiter = Limiter(
@@ -76,9 +82,12 @@ accounts_per_address = limiter.limit(
 
 
 def seconds_to_wait() -> int:
-    """In how many seconds, at least 1, the limit that this request met lets the next one through."""
-    limit = limiter.current_limit
-    return max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
+    """In how many seconds, at least 1, the limit that this request met lets the next one through; the same all through it."""
+    if "seconds_to_wait" not in g:
+        limit = limiter.current_limit
+        g.seconds_to_wait = max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
+    seconds: int = g.seconds_to_wait
+    return seconds
 
 
 def _tell(response: Response) -> Response:

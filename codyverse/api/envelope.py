@@ -1,0 +1,51 @@
+"""The only place that builds an envelope, and the response around it."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from codyverse.api.schemas.common import moment_text
+from codyverse.core.clock import now
+
+JSON = "application/json"
+
+
+def success(data: bytes, message: str) -> bytes:
+    """The envelope around `data`, which is JSON already."""
+    rest = orjson.dumps({"message": message, "timestamp": moment_text(now())})
+    return b'{"success":true,"data":' + data + b"," + rest[1:]
+
+
+def failure(code: str, error: str, details: Mapping[str, list[str]] | None = None, **more: Any) -> bytes:
+    """The envelope of something that did not work; `details` maps fields to their faults."""
+    told = {"success": False, "error": error, "code": code, "timestamp": moment_text(now())}
+    if details:
+        told["details"] = dict(details)
+    return orjson.dumps(told | more)
+
+
+def respond(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
+    """The answer. A 204 has no body."""
+    response = Response(b"" if status == 204 else body, status)
+    response.headers.update(headers)
+    if status == 204:
+        response.headers.pop("Content-Type", None)
+    else:
+        response.content_type = JSON
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    response.vary.update(["Authorization", "Cookie"])
+    return response
+
+
+def tag_of(data: bytes) -> str:
+    """The ETag of a representation: it depends on the data alone, not on the envelope's time."""
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def is_known(tag: str) -> bool:
+    """Whether the client says, with If-None-Match, that it has this already, compressed or not."""
+    given = request.if_none_match
+    return given.star_tag or any(each.partition(":")[0] == tag for each in given.as_set(include_weak=True))

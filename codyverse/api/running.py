@@ -1,0 +1,283 @@
+"""How an operation runs: read what was sent, check it, do it once, answer. No view does any of this itself."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import Response, current_app, g, request
+from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
+
+from codyverse.accounts.queries import must_exist
+from codyverse.accounts.tokens import GRANTED_BY_OPERATORS
+from codyverse.api import envelope, strict_json
+from codyverse.api.operation import Operation, Reply
+from codyverse.api.schemas.common import Page
+from codyverse.core.database import savepoint, unit_of_work
+from codyverse.core.errors import Conflict, DomainError, Invalid, NotAllowed
+from codyverse.core.idempotency import Kept, Once
+from codyverse.http.access import access, bearer, principal, principal_or_none
+from codyverse.http.errors import Fault, of_domain
+from codyverse.http.security import csrf
+
+_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21-\x7e]{1,255})')
+REPLAYED = "Idempotency-Replayed"
+_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Link", "Cache-Control")
+
+
+class WrongMediaType(DomainError):
+    """The body is of another kind than the API reads."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+def endpoint(op: Operation) -> Callable[..., Response]:
+    """The Flask view of an operation."""
+
+    @access(op.policy, takes_token=True)
+    def run(**path: Any) -> Response:
+        _check_rights(op)
+        given = dict(path)
+        key = _key(op) if op.method == "POST" else None
+        if op.body is not None:
+            given["body"] = _body(op)
+        else:
+            _no_body()
+        given |= {"query": _query(op.query)} if op.query is not None else {}
+        if not op.writes:
+            return _answer(op, op.view(**given))
+        return _do(op, key, given)
+
+    run.__name__ = op.id
+    csrf.exempt(run)
+    view: Callable[..., Response] = run
+    for limit in op.limits:
+        view = limit(view)
+    return view
+
+
+# --- who may ---
+
+
+def _check_rights(op: Operation) -> None:
+    """The scope of a token; for a browser's session the CSRF token of a write."""
+    who = principal_or_none()
+    if who is None:
+        return
+    if bearer() is None:
+        if op.scope in GRANTED_BY_OPERATORS and who.role != "operator":
+            raise NotAllowed(f"This needs a token with the scope {op.scope}, which an operator grants.")
+        if op.writes:
+            csrf.protect()
+        return
+    assert who.scopes is not None
+    if op.scope is not None and op.scope not in who.scopes:
+        raise NotAllowed(f"This needs a token with the scope {op.scope}.")
+
+
+# --- what was sent ---
+
+
+def _key(op: Operation) -> str | None:
+    """The Idempotency-Key, with or without the quotes of a structured header. Raises Invalid."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        if op.needs_key:
+            raise Invalid(
+                {"Idempotency-Key": ["Send a key of your own, such as a UUID: what this costs is paid once."]}
+            )
+        return None
+    found = _KEY.fullmatch(given.strip())
+    if found is None:
+        raise Invalid({"Idempotency-Key": ["A key has 1 to 255 visible ASCII characters."]})
+    return found[1] or found[2]
+
+
+def _no_body() -> None:
+    """An operation that reads no body takes none but an empty object."""
+    if request.method != "GET" and request.get_data(cache=True) and _json() != {}:
+        raise Invalid({"": ["This takes no body."]})
+
+
+def _json() -> Any:
+    if request.mimetype != envelope.JSON and not request.mimetype.endswith("+json"):
+        raise WrongMediaType("Send the body as application/json.")
+    return strict_json.read(request.get_data(cache=True))
+
+
+def _body(op: Operation) -> BaseModel:
+    """The validated body. Raises Malformed, WrongMediaType, Invalid with every fault."""
+    assert op.body is not None
+    if op.body_optional and not request.get_data(cache=True):
+        value: Any = {}
+    else:
+        value = _json()
+    g.given = value
+    try:
+        return op.body.model_validate_json(orjson.dumps(value), strict=True)
+    except ValidationError as fault:
+        raise Invalid(_faults(fault)) from fault
+
+
+def _query(schema: type[BaseModel]) -> BaseModel:
+    """The validated query: texts that read as what the schema wants. Raises Invalid."""
+    given: dict[str, Any] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise Invalid({name: ["This stands in the query twice."]})
+        given[name] = values[0]
+    try:
+        return schema.model_validate_strings(given, strict=True)
+    except ValidationError as fault:
+        raise Invalid(_faults(fault)) from fault
+
+
+def _faults(fault: ValidationError) -> dict[str, list[str]]:
+    fields: dict[str, list[str]] = {}
+    for each in fault.errors(include_url=False, include_input=False, include_context=False):
+        name = ".".join(str(part) for part in each["loc"])
+        message = str(each["msg"]).removeprefix("Value error, ")
+        fields.setdefault(name, []).append(message)
+    return fields
+
+
+# --- doing it once ---
+
+
+def _do(op: Operation, key: str | None, given: Mapping[str, Any]) -> Response:
+    with unit_of_work():
+        once = None if key is None else _once(op, key)
+        kept = once.begin(current_app.extensions["settings"].idempotency_wait_s) if once else None
+        if kept is not None:
+            return envelope.respond(kept.body, kept.status, kept.headers | {REPLAYED: "true"})
+        try:
+            with savepoint() if once else nullcontext():
+                response = _answer(op, op.view(**given))
+        except DomainError as fault:
+            told = of_domain(fault)
+            if once is None or told.status == 429 or told.status >= 500:
+                raise
+            response = answer_fault(told)
+        if once is not None:
+            headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+            kept = Kept(response.status_code, headers, response.get_data())
+            once.keep(kept, secret=op.secret)
+        return response
+
+
+def _once(op: Operation, key: str) -> Once:
+    who = principal_or_none()
+    asked = [request.method, request.path, request.query_string.decode("latin-1"), g.get("given")]
+    return Once.of(
+        f"person:{who.id}" if who else "stranger",
+        op.id,
+        key,
+        orjson.dumps(asked, option=orjson.OPT_SORT_KEYS),
+        current_app.secret_key if isinstance(current_app.secret_key, str) else "",
+    )
+
+
+def nonce_of_key() -> str:
+    """The Idempotency-Key of this request as a purchase's nonce: the same key buys once, also after 24 hours."""
+    given = request.headers.get("Idempotency-Key", "").strip().strip('"')
+    return "key-" + hashlib.sha256(given.encode()).hexdigest()[:40]
+
+
+# --- answering ---
+
+
+def _answer(op: Operation, reply: Reply) -> Response:
+    status = reply.status or op.status
+    headers = dict(reply.headers)
+    if reply.location is not None:
+        headers["Location"] = reply.location
+    if op.returns is None:
+        return envelope.respond(b"", status, headers)
+    data = reply.data if isinstance(reply.data, BaseModel) else op.adapter.validate_python(reply.data)
+    if isinstance(data, Page):
+        headers["Link"] = _links(data)
+    written = op.adapter.dump_json(data, by_alias=True)
+    if op.method == "GET" or reply.version is not None:
+        tag = reply.version or envelope.tag_of(written)
+        headers["ETag"] = f'"{tag}"'
+        if op.method == "GET" and envelope.is_known(tag):
+            return _not_modified(headers)
+    if op.secret:
+        headers["Cache-Control"] = "no-store"
+    return envelope.respond(envelope.success(written, reply.message), status, headers)
+
+
+def _not_modified(headers: dict[str, str]) -> Response:
+    response = envelope.respond(b"", 304, headers)
+    response.headers.pop("Content-Type", None)
+    return response
+
+
+def _links(page: "Page[Any]") -> str:
+    """The Link header of a page (RFC 8288)."""
+    last = max(1, -(-page.total // page.per_page))
+    places = {"first": 1, "last": last}
+    if page.page > 1:
+        places["prev"] = min(page.page - 1, last)
+    if page.page < last:
+        places["next"] = page.page + 1
+    asked = request.args.to_dict() | {"perPage": str(page.per_page)}
+    return ", ".join(
+        f'<{request.path}?{urlencode(asked | {"page": str(number)})}>; rel="{name}"'
+        for name, number in places.items()
+    )
+
+
+def answer_fault(fault: Fault) -> Response:
+    """How the API tells what failed; fields by the names that the client sent."""
+    details = {_name(name): faults for name, faults in fault.fields.items()}
+    headers = dict(fault.headers)
+    if fault.status == 401:
+        sent = request.headers.get("Authorization") is not None
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if sent else "Bearer"
+    response = envelope.respond(envelope.failure(fault.code, fault.message, details), fault.status, headers)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _name(field: str) -> str:
+    return ".".join(to_camel(part) if "_" in part else part for part in field.split("."))
+
+
+# --- whose it is ---
+
+
+def subject(text: str) -> int:
+    """Whose resource `{userId}` names: the learner's own, or for operators anybody's (who must exist then).
+
+    Raises Invalid INVALID_USER_ID for what is no positive 64-bit integer, NotAllowed for a learner with another id.
+    """
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) >= 2**63:
+        raise InvalidUserId("A user id is a positive whole number of 64 bits.")
+    who, wanted = principal(), int(text)
+    if who.id == wanted:
+        return wanted
+    if who.role != "operator":
+        raise NotAllowed("This belongs to somebody else.")
+    must_exist(wanted)
+    return wanted
+
+
+class InvalidUserId(DomainError):
+    """`{userId}` is no id."""
+
+    code = "INVALID_USER_ID"
+
+
+def must_be_version(stored: str) -> None:
+    """Compare If-Match, if it was sent, with the stored version. Raises Conflict PRECONDITION_FAILED."""
+    given = request.if_match
+    if not request.headers.get("If-Match"):
+        return
+    tags = {each.partition(":")[0] for each in given.as_set()}
+    if not given.star_tag and stored not in tags:
+        raise Conflict("It was changed since you read it. Read it again.", "PRECONDITION_FAILED")

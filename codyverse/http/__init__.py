@@ -1,0 +1,14 @@
+"""What the faces that speak HTTP share: who acts, how often they may, what protects every answer, what failed."""
+
+from flask import Flask
+
+from codyverse.http import access, errors, limits, requests, security
+
+
+def install(app: Flask) -> None:
+    """Attach the hooks. Their order counts: identity of the request, refusals, limits, access."""
+    requests.install(app)
+    security.install(app)
+    limits.install(app)
+    access.install(app)
+    errors.install(app)

@@ -1,0 +1,129 @@
+"""Who may call what. Every route names its policy; a route without one is refused, and a test walks all of them.
+
+A person acts through the session of a browser. A program acts through a token in `Authorization: Bearer`, on those
+routes that take one; a request that carries a token is judged by it alone, whatever its cookies hold.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from flask import Flask, current_app, g, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from codyverse.accounts import queries, tokens
+from codyverse.accounts.queries import Principal
+from codyverse.core.database import unit_of_work
+from codyverse.core.errors import NotAllowed, NotSignedIn
+
+Policy = Literal["anyone", "stranger", "learner", "author", "operator"]
+View = TypeVar("View", bound=Callable[..., Any])
+RANK = {"learner": 1, "author": 2, "operator": 3}
+TOKEN = "token"  # noqa: S105 - the name of a key, not a secret
+PERSON = "person"
+
+
+def access(policy: Policy, *, takes_token: bool = False) -> Callable[[View], View]:
+    """Name the policy of a view: `anyone`, only a `stranger`, or at least a learner, author, operator."""
+
+    def name_it(view: View) -> View:
+        view.access = policy  # type: ignore[attr-defined]
+        view.takes_token = takes_token  # type: ignore[attr-defined]
+        return view
+
+    return name_it
+
+
+def bearer() -> str | None:
+    """The token of this request; None if it carries none, or none is taken here. What is no token at all is ''."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not getattr(view, "takes_token", False):
+        return None
+    given = request.headers.get("Authorization")
+    if given is None:
+        return None
+    kind, _, text = given.strip().partition(" ")
+    return text.strip() if kind.lower() == "bearer" else ""
+
+
+def principal_or_none() -> Principal | None:
+    """Who acts, read once per request and only when somebody asks."""
+    if "principal" not in g:
+        text = bearer()
+        g.principal = _of_session() if text is None else _of_token(text)
+    found: Principal | None = g.principal
+    return found
+
+
+def _of_session() -> Principal | None:
+    token = session.get(TOKEN)
+    found = queries.principal_for_token(token) if isinstance(token, str) else None
+    if token is not None and found is None:
+        session.pop(TOKEN, None)
+    return found
+
+
+def _of_token(text: str) -> Principal | None:
+    found = tokens.principal_for_bearer(text)
+    if found is None:
+        return None
+    who, to_be_noted = found
+    if to_be_noted:
+        g.note_use_of = who.token_id
+    return who
+
+
+def principal() -> Principal:
+    """Who acts. Raises NotSignedIn."""
+    found = principal_or_none()
+    if found is None:
+        if bearer() is not None:
+            raise NotSignedIn("The token is unknown, expired or revoked.")
+        raise NotSignedIn("Please sign in first.")
+    return found
+
+
+def begin_session(token: str, person_id: int) -> None:
+    """Make this browser the one that holds `token`; whatever its cookie held before is forgotten."""
+    session.clear()
+    session.permanent = True
+    session[TOKEN] = token
+    session[PERSON] = person_id
+    g.pop("principal", None)
+
+
+def end_session() -> None:
+    """Forget who was signed in here."""
+    session.clear()
+    g.pop("principal", None)
+
+
+def _enforce() -> Response | None:
+    if request.endpoint is None or request.endpoint == "static" or request.method == "OPTIONS":
+        return None
+    view = current_app.view_functions[request.endpoint]
+    policy: Policy | None = getattr(view, "access", None)
+    if policy is None:
+        raise RuntimeError(f"the route {request.endpoint} names no access policy")
+    if policy == "anyone":
+        if bearer() is not None:
+            principal()  # a token that does not work is refused also here, so that its owner notices
+        return None
+    if policy == "stranger":
+        return None if principal_or_none() is None else redirect(url_for("dashboard.show"))
+    if RANK[principal().role] < RANK[policy]:
+        raise NotAllowed("This is for people with another role.")
+    return None
+
+
+def _note_use(response: Response) -> Response:
+    token_id = g.pop("note_use_of", None)
+    if token_id is not None and response.status_code < 500:
+        with unit_of_work():
+            tokens.note_use(token_id)
+    return response
+
+
+def install(app: Flask) -> None:
+    """Check the policy before every request; keep afterwards that a token was used."""
+    app.before_request(_enforce)
+    app.after_request(_note_use)
