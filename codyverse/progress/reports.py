@@ -32,18 +32,22 @@ class Report:
     first_time: bool
 
 
-def report_completion(user_id: int, lesson_id: int, minutes: Any, score: Any) -> Report:
+def report_completion(
+    user_id: int, lesson_id: int, minutes: Any, score: Any, *, module_id: int | None = None
+) -> Report:
     """Keep that a learner finished a lesson elsewhere, with a score of 0–100 after so many minutes (0–1440).
 
     Told again it changes nothing: on a local day on which the lesson was finished already, by a report or here, only a
     score above the best so far is news. On another day the lesson counts as done again. Time counts up to the lesson's
     estimate, for the day together with what the day has of this lesson already. An attempt that is open here goes on.
-    Raises Invalid, and NotFound for a lesson that is unknown or no longer offered, or an unknown learner.
+    Raises Invalid, also if `module_id` is told and the lesson is of another module, and NotFound for a lesson that is
+    unknown or no longer offered, or an unknown learner.
     """
     at = now()
     told, result = _checked(minutes, score)
     local_date = game_date_for(user_id, at)
     lesson = _offered(lesson_id)
+    _must_be_of(module_id, lesson_id)
     which = {"user_id": user_id, "lesson_id": lesson_id, "local_date": local_date}
     stood = session.connection().execute(statements.STOOD, which).one()
     best = None if stood.best_score is None else Fraction(stood.best_score)
@@ -102,12 +106,20 @@ def _offered(lesson_id: int) -> LessonDetail:
     return lesson
 
 
+def _must_be_of(module_id: int | None, lesson_id: int) -> None:
+    if module_id is None:
+        return
+    found = session.connection().execute(statements.MODULE_OF, {"lesson_id": lesson_id}).scalar_one()
+    if found != module_id:
+        raise Invalid({"moduleId": ["The lesson belongs to another module."]})
+
+
 def _keep(**values: Any) -> tuple[int, DayTotals]:
     row = session.connection().execute(statements.REPORT, values).one()
     return int(row.attempt_id), DayTotals(*row[:-1])
 
 
-def report_position(user_id: int, lesson_id: int, minutes: Any) -> int:
+def report_position(user_id: int, lesson_id: int, minutes: Any, *, module_id: int | None = None) -> int:
     """Keep that a learner is at work on a lesson elsewhere, `minutes` into it so far; the id of their open attempt.
 
     It begins the lesson here, or goes on with the attempt that is open, so that "continue" leads there. Minutes that
@@ -119,6 +131,7 @@ def report_position(user_id: int, lesson_id: int, minutes: Any) -> int:
     told = rules.reported_seconds(minutes)
     local_date = game_date_for(user_id, at)
     attempt_id = start_attempt(user_id, lesson_id)
+    _must_be_of(module_id, lesson_id)
     estimate = courses.lesson(lesson_id).minutes
     whose = {"user_id": user_id, "attempt_id": attempt_id}
     connection = session.connection()

@@ -227,6 +227,8 @@ STOOD = text("""
 """)
 """A learner's best so far with a lesson (null: never finished), and the study time that this day has of it."""
 
+MODULE_OF = select(lessons.c.module_id).where(lessons.c.id == bindparam("lesson_id"))
+
 POSITION = text(f"""
     with study as (
         update attempts set seconds = :seconds, last_event_at = :counted_to where id = :attempt_id
