@@ -3,7 +3,16 @@
 from flask import Flask
 from flask_cors import CORS
 
-from codyverse.api import auth, docs, study  # noqa: F401 - importing declares their operations
+from codyverse.api import (  # noqa: F401 - importing declares their operations
+    auth,
+    docs,
+    game,
+    notifications,
+    progress,
+    shop,
+    steps,
+    study,
+)
 from codyverse.api.operation import bp
 from codyverse.api.running import answer_fault
 from codyverse.http.errors import register_face

@@ -252,7 +252,7 @@ def _header_parameters(op: Operation) -> list[dict[str, Any]]:
                 "schema": {"type": "string"},
             }
         )
-    if op.method == "GET":
+    if op.method == "GET" and op.media is None:
         found.append(
             {
                 "name": "If-None-Match",
@@ -306,7 +306,7 @@ def codes_of(op: Operation) -> tuple[str, ...]:
 
 def _responses(op: Operation, names: References) -> dict[str, Any]:
     told: dict[str, Any] = {str(status): _good(op, status, names) for status in (op.status, *op.also)}
-    if op.method == "GET":
+    if op.method == "GET" and op.media is None:
         told["304"] = {"description": "It is as you have it.", "headers": ALWAYS}
     by_status: dict[int, list[str]] = {}
     for code in codes_of(op):
@@ -320,13 +320,15 @@ def _good(op: Operation, status: int, names: References) -> dict[str, Any]:
     headers = dict(ALWAYS)
     if status == 201:
         headers["Location"] = _header("Where it is.")
-    if op.method == "GET":
+    if op.method == "GET" and op.media is None:
         headers["ETag"] = _header("The version of what you got, for If-None-Match.")
     if op.method == "POST":
         headers["Idempotency-Replayed"] = _header("`true` when this is the answer of an earlier request.")
     told: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": headers}
     if op.returns is not None:
         told["content"] = {"application/json": {"schema": _success(names[op.returns, "serialization"])}}
+    if op.media is not None:
+        told["content"] = {op.media: {"schema": {"type": "string"}}}
     return told
 
 

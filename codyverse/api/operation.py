@@ -42,7 +42,7 @@ class Operation:
     `errors` are the codes that it may answer with besides those that follow from the rest; `also` are further
     statuses of success; `secret` marks answers that are kept only encrypted; `needs_key` refuses a POST without an
     Idempotency-Key; `conditional` reads If-Match; `body_optional` takes no body for an empty one; `limits` are rate
-    limits besides the general one.
+    limits besides the general one. With `media` the answer is text of that type, without an envelope.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Operation:
     body_optional: bool
     example: Any
     limits: tuple[Callable[[Any], Any], ...]
+    media: str | None
     view: View
 
     @cached_property
@@ -99,6 +100,7 @@ def operation(
     body_optional: bool = False,
     example: Any = None,
     limits: tuple[Callable[[Any], Any], ...] = (),
+    media: str | None = None,
 ) -> Callable[[View], View]:
     """Declare the view below as an operation. Its docstring is the description.
 
@@ -121,7 +123,7 @@ def operation(
             body=body,
             query=query,
             returns=returns,
-            status=status or (200 if returns is not None else 204),
+            status=status or (200 if returns is not None or media is not None else 204),
             also=also,
             errors=errors,
             secret=secret,
@@ -130,6 +132,7 @@ def operation(
             body_optional=body_optional,
             example=example,
             limits=limits,
+            media=media,
             view=view,
         )
         if id in OPERATIONS:

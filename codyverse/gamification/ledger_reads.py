@@ -83,8 +83,8 @@ _WANTED = """
         and (cast(:rule as text) is null or rule = cast(:rule as text))
         and local_date between :since and :until
 """
-_SLICE = text(f"select {ENTRY} {_WANTED} order by id desc offset :offset limit :limit")  # noqa: S608 - the words above
-_COUNT = text(f"select count(*) {_WANTED}")  # noqa: S608 - the words above
+_SLICE = text(f"select {ENTRY} {_WANTED} order by id desc offset :offset limit :limit")
+_COUNT = text(f"select count(*) {_WANTED}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from codyverse.gamification.ledger_reads import (
     ledger_entry,
     ledger_page,
     ledger_rules,
+    ledger_slice,
     line,
 )
 from codyverse.gamification.numbers import numbers
@@ -48,6 +49,8 @@ __all__ = [
     "ledger_entry",
     "ledger_page",
     "ledger_rules",
+    "ledger_slice",
+    "levels",
     "past_goals",
     "player",
     "rewards_of",
@@ -205,6 +208,11 @@ def board(user_id: int, at: datetime) -> Board:
 def board_of(user_id: int, row: Row[*tuple[Any, ...]], at: datetime, *, week: bool = True) -> Board:
     """The same from a row with `PERSON_COLUMNS`. Two statements; without the `week` one, unless a streak has a story."""
     return Board(_card(user_id, row, at, with_week=week), _goals(user_id, _today(row, at)))
+
+
+def levels() -> tuple[rules.Level, ...]:
+    """All levels, lowest first."""
+    return rules.levels(numbers())
 
 
 def _person(user_id: int) -> Row[*tuple[Any, ...]]:

@@ -61,8 +61,8 @@ WANTED = """
 """
 SLICE = text(f"""
     select id, kind, details, created_at, read_at {WANTED} order by id desc offset :offset limit :most
-""")  # noqa: S608 - the words above
-COUNTED = text(f"select count(*) {WANTED}")  # noqa: S608 - the words above
+""")
+COUNTED = text(f"select count(*) {WANTED}")
 ONE = text("""
     select id, kind, details, created_at, read_at from notifications where user_id = :user_id and id = :id
 """)

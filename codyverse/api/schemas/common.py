@@ -1,5 +1,6 @@
 """The parts that all schemas share: strict input, exact output, pages, times, ids."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -59,6 +60,12 @@ class PageQuery(In):
     def offset(self) -> int:
         """How many items stand before this page."""
         return (self.page - 1) * self.per_page
+
+
+def page_of(items: Sequence[Any], query: PageQuery) -> dict[str, Any]:
+    """The page that was asked for, of a list that is known as a whole."""
+    shown = items[query.offset : query.offset + query.per_page]
+    return {"items": list(shown), "page": query.page, "per_page": query.per_page, "total": len(items)}
 
 
 class Page(Out, Generic[Item]):
