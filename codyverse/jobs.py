@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import structlog
 
 from codyverse import mailing
+from codyverse.accounts import people
+from codyverse.core import idempotency
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Conflict, NotFound, Unavailable
@@ -80,9 +82,19 @@ def _forget_old() -> str:
     while True:
         with unit_of_work():
             batch = notifications.forget_old(at)
+            batch += idempotency.forget_old(at)
         gone += batch
         if not batch:
-            return f"Forgot {gone} old notifications and mails." if gone else ""
+            return f"Forgot {gone} old notifications, mails and answers kept for programs." if gone else ""
+
+
+def _erase() -> str:
+    with unit_of_work():
+        due = people.due_for_erasure(now())
+    for user_id in due:
+        with unit_of_work():
+            people.erase(user_id)
+    return f"Erased {counted(len(due), 'account')}." if due else ""
 
 
 def _close_leagues() -> str:
@@ -110,7 +122,13 @@ JOBS: tuple[Job, ...] = (
     Job("digests", "*/15 * * * *", "Write the daily mails of those who asked for them.", _write_digests),
     Job("mails", "* * * * *", "Send the mails that wait.", _send_mails),
     Job("leagues-close", "5 * * * *", "Close the leagues whose week is over everywhere.", _close_leagues),
-    Job("forget", "17 3 * * *", "Delete notifications read long ago, and old mails.", _forget_old),
+    Job("erase", "37 * * * *", "Erase the accounts whose owners asked for it 30 days ago.", _erase),
+    Job(
+        "forget",
+        "17 3 * * *",
+        "Delete notifications read long ago, old mails, and what was kept for requests sent twice.",
+        _forget_old,
+    ),
 )
 """All jobs, in the order of `flask jobs list`."""
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 ROLES = ("learner", "author", "operator")
 
@@ -35,6 +36,7 @@ class User(Base):
         CheckConstraint("day_start_hour between 0 and 23", name="day_start_hour"),
         CheckConstraint("char_length(display_name) between 1 and 60", name="display_name"),
         Index("uq_users_email_key", "email_key", unique=True),
+        Index("ix_users_erase_after", "erase_after", postgresql_where=text("erase_after is not null")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -50,6 +52,7 @@ class User(Base):
     last_game_date: Mapped[date | None]
     owed_until: Mapped[datetime | None]
     deactivated_at: Mapped[datetime | None]
+    erase_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -124,3 +127,12 @@ class PublicProfile(Base):
     handle: Mapped[str] = mapped_column(Text)
     public: Mapped[bool] = mapped_column(server_default=text("false"))
     shown: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
+
+
+register(
+    Personal("users", owner="id", leave_out=("email_key", "password_hash")),
+    Personal("zone_facts", gone="deleted"),
+    Personal("sessions", leave_out=("token_hash",), gone="deleted"),
+    Personal("api_tokens", leave_out=("token_hash",), gone="deleted"),
+    Personal("public_profiles", gone="deleted"),
+)

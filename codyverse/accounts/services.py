@@ -177,11 +177,19 @@ def check_password(email: str, password: str) -> int:
     )
     if found is None or not right or found.deactivated_at is not None:
         raise refusal
+    _call_off_erasure(found.id)
     if passwords.needs_rehash(found.password_hash):
         session.execute(
             update(User).where(User.id == found.id).values(password_hash=passwords.hashed(password))
         )
     return int(found.id)
+
+
+def _call_off_erasure(user_id: int) -> None:
+    """Who signs in within the 30 days has changed their mind."""
+    session.execute(
+        update(User).where(User.id == user_id, User.erase_after.is_not(None)).values(erase_after=None)
+    )
 
 
 def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:

@@ -8,6 +8,7 @@ from codyverse.api import (  # noqa: F401 - importing declares their operations
     docs,
     game,
     notifications,
+    people,
     progress,
     shop,
     steps,

@@ -240,7 +240,7 @@ def _header_parameters(op: Operation) -> list[dict[str, Any]]:
                 "in": "header",
                 "required": op.needs_key,
                 "description": "A key of your own, such as a UUID: the same request under it has one effect.",
-                "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+                "schema": {"type": "string", "pattern": "^[!#-~]{1,255}$"},
             }
         )
     if op.conditional:

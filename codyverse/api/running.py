@@ -24,7 +24,7 @@ from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.errors import Fault, of_domain
 from codyverse.http.security import csrf
 
-_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21-\x7e]{1,255})')
+_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 REPLAYED = "Idempotency-Replayed"
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Link", "Cache-Control")
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 CURRENCIES = ("xp", "coins", "gems")
 
@@ -166,3 +167,13 @@ class EarnedBadge(Base):
     earned_at: Mapped[datetime]
     local_date: Mapped[date]
     attempt_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("attempts.id"))
+
+
+register(
+    Personal("players"),
+    Personal("ledger_entries"),
+    Personal("daily_goals"),
+    Personal("purchases", leave_out=("nonce",)),
+    Personal("streak_repairs"),
+    Personal("earned_badges"),
+)

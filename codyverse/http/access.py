@@ -4,16 +4,20 @@ A person acts through the session of a browser. A program acts through a token i
 routes that take one; a request that carries a token is judged by it alone, whatever its cookies hold.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from codyverse.accounts import queries, tokens
 from codyverse.accounts.queries import Principal
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
+
+log = logging.getLogger(__name__)
 
 Policy = Literal["anyone", "stranger", "learner", "author", "operator"]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -116,10 +120,14 @@ def _enforce() -> Response | None:
 
 
 def _note_use(response: Response) -> Response:
+    """Keep that a token was used. What was asked for is done by now, so a failure here is logged and changes nothing."""
     token_id = g.pop("note_use_of", None)
     if token_id is not None and response.status_code < 500:
-        with unit_of_work():
-            tokens.note_use(token_id)
+        try:
+            with unit_of_work():
+                tokens.note_use(token_id)
+        except SQLAlchemyError:
+            log.warning("the use of a token could not be noted", exc_info=True)
     return response
 
 

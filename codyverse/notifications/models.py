@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 
 class Notification(Base):
@@ -102,3 +103,10 @@ class Mail(Base):
     sent_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     fault: Mapped[str] = mapped_column(Text, server_default="")
+
+
+register(
+    Personal("notifications", gone="deleted"),
+    Personal("notification_choices", leave_out=("unsubscribe_token",), gone="deleted"),
+    Personal("mails", gone="deleted"),
+)

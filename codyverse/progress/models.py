@@ -13,11 +13,13 @@ from sqlalchemy import (
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
+    null,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 
 class Attempt(Base):
@@ -153,3 +155,12 @@ class ActivityDay(Base):
     seconds: Mapped[int] = mapped_column(server_default="0")
     xp: Mapped[int] = mapped_column(server_default="0")
     mended: Mapped[int] = mapped_column(server_default="0")
+
+
+register(
+    Personal("attempts", leave_out=("seed",)),
+    Personal("attempt_steps", owner="attempt_id", through="attempts", blank={"draft": null()}),
+    Personal("answers", blank={"answer": {}}),
+    Personal("lesson_progress"),
+    Personal("activity_days"),
+)

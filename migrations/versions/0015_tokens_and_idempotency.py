@@ -48,7 +48,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_idempotency_records_created_at", "idempotency_records", ["created_at"])
 
+    op.add_column("users", sa.Column("erase_after", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_users_erase_after", "users", ["erase_after"], postgresql_where=sa.text("erase_after is not null")
+    )
+
 
 def downgrade() -> None:
+    op.drop_index("ix_users_erase_after", "users")
+    op.drop_column("users", "erase_after")
     op.drop_table("idempotency_records")
     op.drop_table("api_tokens")

@@ -27,7 +27,9 @@ _documents: dict[int, dict[str, Any]] = {}
 
 def spec_of(app: Flask) -> dict[str, Any]:
     """The document of this application, made once."""
-    return _documents.setdefault(id(app), document(app))
+    if id(app) not in _documents:
+        _documents[id(app)] = document(app)
+    return _documents[id(app)]
 
 
 @cache

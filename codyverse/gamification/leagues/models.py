@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from codyverse.core.database import Base
+from codyverse.core.personal import Personal, register
 
 
 class LeagueCohort(Base):
@@ -58,3 +59,6 @@ class LeagueMember(Base):
     xp: Mapped[int | None]
     lessons: Mapped[int | None]
     paid_at: Mapped[datetime | None]
+
+
+register(Personal("league_members", blank={"pseudonym": "Somebody"}))

@@ -1,0 +1,177 @@
+"""Your own account over the API; for operators everybody's."""
+
+from typing import Any, TypeVar
+
+from codyverse.accounts import people, profiles, services
+from codyverse.accounts.people import Person
+from codyverse.api.operation import Reply, operation
+from codyverse.api.running import subject
+from codyverse.api.schemas.common import Page
+from codyverse.api.schemas.people import (
+    ErasureOut,
+    ExportOut,
+    MeIn,
+    MeOut,
+    PeopleQuery,
+    PersonOut,
+    PreferencesOut,
+    PublicPageOut,
+)
+from codyverse.core.clock import now
+from codyverse.core.errors import Invalid
+from codyverse.gamification import services as game
+from codyverse.http.access import principal
+
+TAG = "People"
+Value = TypeVar("Value")
+
+
+def _fields(found: Person) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in PersonOut.model_fields}
+
+
+def _me(user_id: int) -> MeOut:
+    found, page = people.person(user_id), profiles.own_profile(user_id)
+    chosen, who = found.preferences, principal()
+    fields = {name: getattr(chosen, name) for name in PreferencesOut.model_fields}
+    return MeOut(
+        **_fields(found),
+        preferences=PreferencesOut(**fields | {"hidden": sorted(chosen.hidden)}),
+        public_page=PublicPageOut.model_validate(
+            {"handle": page.handle, "public": page.public, "shown": sorted(page.shown)}
+        ),
+        scopes=None if who.scopes is None else sorted(who.scopes),
+    )
+
+
+@operation(
+    "GET", "/users/me", "getMe", tag=TAG, summary="Your own account", scope="profile:read", returns=MeOut
+)
+def get_me() -> Reply:
+    """Who acts, with all settings."""
+    return Reply(_me(principal().id))
+
+
+@operation(
+    "PATCH",
+    "/users/me",
+    "changeMe",
+    tag=TAG,
+    summary="Change your own account",
+    scope="profile:write",
+    body=MeIn,
+    returns=MeOut,
+)
+def change_me(body: MeIn) -> Reply:
+    """What is left out stays as it is. All of it is changed, or nothing."""
+    who = principal()
+    try:
+        _change(who.id, body)
+    except Invalid as fault:
+        raise Invalid({NAMES.get(name, name): told for name, told in fault.fields.items()}) from fault
+    return Reply(_me(who.id), "Saved.")
+
+
+NAMES = {
+    "display_name": "name",
+    "handle": "publicPage.handle",
+    "shown": "publicPage.shown",
+}
+
+
+def _change(user_id: int, body: MeIn) -> None:
+    before = people.person(user_id)
+    if not body.model_fields_set.isdisjoint({"name", "time_zone", "day_start_hour"}):
+        services.change_profile(
+            user_id,
+            display_name=_or(body.name, before.name),
+            time_zone=_or(body.time_zone, before.time_zone),
+            day_start_hour=_or(body.day_start_hour, before.day_start_hour),
+        )
+    if (wanted := body.preferences) is not None:
+        chosen = before.preferences
+        game.keep_todays_goals(user_id)
+        services.change_preferences(
+            user_id,
+            goal_intensity=_or(wanted.goal_intensity, chosen.goal_intensity),
+            hidden=chosen.hidden if wanted.hidden is None else frozenset(wanted.hidden),
+            theme=_or(wanted.theme, chosen.theme),
+            streak_mode=wanted.streak_mode,
+        )
+        if wanted.leagues is not None:
+            services.choose_leagues(user_id, wanted=wanted.leagues)
+    if (page := body.public_page) is not None:
+        kept = profiles.own_profile(user_id)
+        profiles.change_profile_page(
+            user_id,
+            handle=_or(page.handle, kept.handle),
+            public=_or(page.public, kept.public),
+            shown=kept.shown if page.shown is None else frozenset(page.shown),
+        )
+
+
+def _or(given: Value | None, kept: Value) -> Value:
+    return kept if given is None else given
+
+
+@operation(
+    "DELETE",
+    "/users/me",
+    "eraseMe",
+    tag=TAG,
+    summary="Erase your account",
+    scope="profile:write",
+    returns=ErasureOut,
+)
+def erase_me() -> Reply:
+    """All sessions and tokens end now, this one too. In 30 days everything personal is erased; signing in before then
+    calls it off.
+    """
+    when = people.ask_erasure(principal().id)
+    return Reply(ErasureOut(erase_after=when), "Sign in again before then if you change your mind.")
+
+
+@operation(
+    "GET",
+    "/users/me/export",
+    "exportMe",
+    tag=TAG,
+    summary="Everything that is kept about you",
+    scope="profile:read",
+    returns=ExportOut,
+)
+def export_me() -> Reply:
+    """By table, as it is stored; no hashes, nothing of others."""
+    return Reply(ExportOut(exported_at=now(), tables=people.export(principal().id)))
+
+
+@operation(
+    "GET",
+    "/users/<user_id>",
+    "getUser",
+    tag=TAG,
+    summary="An account",
+    scope="profile:read",
+    returns=PersonOut,
+)
+def get_user(user_id: str) -> Reply:
+    """Your own; for operators anybody's."""
+    return Reply(PersonOut.model_validate(_fields(people.person(subject(user_id)))))
+
+
+@operation(
+    "GET",
+    "/users",
+    "listUsers",
+    tag=TAG,
+    summary="All accounts",
+    policy="operator",
+    scope="admin",
+    query=PeopleQuery,
+    returns=Page[PersonOut],
+)
+def list_users(query: PeopleQuery) -> Reply:
+    """Oldest first. For operators."""
+    found, total = people.people(query.offset, query.per_page, query.role)
+    items = [PersonOut.model_validate(_fields(each)) for each in found]
+    return Reply(Page[PersonOut](items=items, page=query.page, per_page=query.per_page, total=total))
