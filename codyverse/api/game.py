@@ -130,9 +130,13 @@ def list_badges(query: BadgesQuery) -> Reply:
         badge
         for group in badge_queries.badge_board(who.id, who.preferences.hidden).groups
         for badge in group.badges
-        if query.category in (None, badge.category) and query.earned in (None, badge.earned_on is not None)
+        if query.category in (None, badge.category) and query.earned in (None, _flag(badge.earned_on))
     ]
     return Reply(Page[BadgeOut].model_validate(page_of(found, query)))
+
+
+def _flag(found: object | None) -> str:
+    return "false" if found is None else "true"
 
 
 @operation(

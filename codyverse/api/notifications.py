@@ -43,7 +43,7 @@ def list_notifications(query: NotificationsQuery) -> Reply:
         who.preferences.hidden,
         offset=query.offset,
         limit=query.per_page,
-        unread_only=query.unread,
+        unread_only=query.unread == "true",
     )
     return Reply(
         Page[NotificationOut](

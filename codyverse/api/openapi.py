@@ -224,11 +224,19 @@ def _query_parameters(op: Operation) -> list[dict[str, Any]]:
             "name": name,
             "in": "query",
             "required": name in needed,
-            "schema": {key: value for key, value in each.items() if key != "description"},
+            "schema": _without_null({key: value for key, value in each.items() if key != "description"}),
             **({"description": each["description"]} if "description" in each else {}),
         }
         for name, each in schema.get("properties", {}).items()
     ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of what stands in a query: it is there or it is not, and never null."""
+    kinds: list[dict[str, Any]] = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {key: value for key, value in schema.items() if key not in ("anyOf", "default")} | kinds[0]
 
 
 def _header_parameters(op: Operation) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Progress over the API: what was learned, where somebody is, and what programs report that they did elsewhere."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from codyverse.accounts.game_days import today_of
@@ -20,7 +20,6 @@ from codyverse.api.schemas.progress import (
     SavedOut,
 )
 from codyverse.core.clock import now
-from codyverse.core.errors import Invalid
 from codyverse.courses import queries as courses
 from codyverse.gamification import badge_queries
 from codyverse.gamification import queries as game
@@ -31,8 +30,8 @@ from codyverse.progress.overview import LessonStanding
 from codyverse.progress.reports import Report
 
 TAG = "Progress"
-MOST_DAYS = 366
-A_MONTH = timedelta(days=29)
+MOST_DAYS, A_MONTH = 365, 29
+"""Of days before the one that they end on."""
 
 
 @operation(
@@ -90,13 +89,15 @@ def list_days(user_id: str, query: DaysQuery) -> Reply:
     whose = subject(user_id)
     today = today_of(whose, now())
     until = query.until or today
-    since = query.since or max(until, date.min + A_MONTH) - A_MONTH
-    if not timedelta(0) <= until - since < timedelta(days=MOST_DAYS):
-        raise Invalid({"since": [f"Ask for 1 to {MOST_DAYS} days: since comes before until."]})
+    since = max(query.since or _before(until, A_MONTH), _before(until, MOST_DAYS))
     worked = {day.date: day for day in queries.activity(whose, since, until)}
     kept = kept_days(whose, today, since, until)
     items = [_day(day, worked.get(day), kept.get(day)) for day in sorted(worked.keys() | kept.keys())]
     return Reply(DaysOut(since=since, until=until, items=items))
+
+
+def _before(day: date, days: int) -> date:
+    return date.fromordinal(max(1, day.toordinal() - days))
 
 
 def _day(day: date, work: queries.Day | None, kept: str | None) -> DayOut:
@@ -143,16 +144,13 @@ def save_progress(user_id: str, body: ProgressIn) -> Reply:
     """Not completed, it only keeps the position: the lesson is open, and "continue" leads to it.
 
     That needs the scope `progress:write` and earns nothing; `timeSpent` is an upper bound, for time counts as the server
-    sees it pass. Completed, it is the same as POST /gamification/lesson-complete, needs `score` and the
-    scope `progress:report`, as does saving for somebody else.
+    sees it pass. Completed, it is the same as POST /gamification/lesson-complete and needs the scope
+    `progress:report`, as does saving for somebody else; without a score nothing is claimed, and a later report with one
+    pays the difference.
     """
     whose = subject(user_id)
     must_hold("progress:report" if body.completed or whose != principal().id else "progress:write")
     if body.completed:
-        if body.score is None:
-            raise Invalid(
-                {"score": ["Tell the score, a number from 0 to 100, of a lesson that is completed."]}
-            )
         report = reports.report_completion(
             whose, body.lesson_id, body.time_spent, body.score, module_id=body.module_id
         )

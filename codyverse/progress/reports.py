@@ -40,8 +40,8 @@ def report_completion(
     Told again it changes nothing: on a local day on which the lesson was finished already, by a report or here, only a
     score above the best so far is news. On another day the lesson counts as done again. Time counts up to the lesson's
     estimate, for the day together with what the day has of this lesson already. An attempt that is open here goes on.
-    Raises Invalid, also if `module_id` is told and the lesson is of another module, and NotFound for a lesson that is
-    unknown or no longer offered, or an unknown learner.
+    Raises Invalid, and NotFound for a lesson that is unknown or no longer offered, or not of the module if one is told,
+    and for an unknown learner.
     """
     at = now()
     told, result = _checked(minutes, score)
@@ -111,7 +111,7 @@ def _must_be_of(module_id: int | None, lesson_id: int) -> None:
         return
     found = session.connection().execute(statements.MODULE_OF, {"lesson_id": lesson_id}).scalar_one()
     if found != module_id:
-        raise Invalid({"moduleId": ["The lesson belongs to another module."]})
+        raise NotFound("There is no such lesson in this module.", "LESSON_NOT_FOUND")
 
 
 def _keep(**values: Any) -> tuple[int, DayTotals]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -43,6 +43,12 @@ Day = Annotated[
     PlainSerializer(lambda day: day.isoformat(), return_type=str),
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-28"]}),
 ]
+
+
+Flag = Annotated[
+    Literal["true", "false"], WithJsonSchema({"type": "boolean"}), Field(description="true or false")
+]
+"""A yes or no in a query, written in these two ways only."""
 
 
 def line(most: int, *, least: int = 1, **more: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from codyverse.api.schemas.common import Day, Id, In, Moment, Out, PageQuery
+from codyverse.api.schemas.common import Day, Flag, Id, In, Moment, Out, PageQuery
 from codyverse.api.schemas.notifications import NotificationOut
 
 Currency = Literal["xp", "coins", "gems"]
@@ -55,7 +55,7 @@ class BadgesQuery(PageQuery):
     """Which badges."""
 
     category: Literal["study", "achievement", "streak", "social", "special"] | None = None
-    earned: Annotated[bool | None, Field(description="Only those that are earned, or are not yet.")] = None
+    earned: Annotated[Flag | None, Field(description="Only those that are earned, or are not yet.")] = None
 
 
 class GoalOut(Out):

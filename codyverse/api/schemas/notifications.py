@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from codyverse.api.schemas.common import Id, In, Moment, Out, PageQuery
+from codyverse.api.schemas.common import Flag, Id, In, Moment, Out, PageQuery
 
 Kind = Literal["badge", "level", "goal", "streak", "league", "course"]
 Kinds = Annotated[list[Kind], Field(max_length=20, examples=[["badge", "level"]])]
@@ -14,7 +14,7 @@ Hour = Annotated[int, Field(ge=0, le=23)]
 class NotificationsQuery(PageQuery):
     """Which notifications."""
 
-    unread: Annotated[bool, Field(description="Only those that were not read yet.")] = False
+    unread: Annotated[Flag | None, Field(description="With true only those that were not read yet.")] = None
 
 
 class NotificationOut(Out):
@@ -29,10 +29,16 @@ class NotificationOut(Out):
     read: bool
 
 
+def _must_be_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("What was read cannot be unread.")
+    return value
+
+
 class ReadIn(In):
     """It was read."""
 
-    read: Literal[True]
+    read: Annotated[bool, AfterValidator(_must_be_true), Field(json_schema_extra={"const": True})]
 
 
 class ReadAllIn(In):

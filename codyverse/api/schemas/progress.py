@@ -78,7 +78,7 @@ class ProgressOut(Out):
 
 
 class DaysQuery(In):
-    """Which days, both included; the last thirty without. At most 366."""
+    """Which days, both included; without them the last thirty. Of more than 366 the last are told."""
 
     since: Annotated[date | None, Field(examples=["2026-11-01"])] = None
     until: Annotated[date | None, Field(examples=["2026-11-30"])] = None
@@ -113,13 +113,13 @@ class ReportIn(In):
 
 
 class ProgressIn(In):
-    """Where somebody is in a lesson, or with `completed` that they finished it; then the score is needed."""
+    """Where somebody is in a lesson, or with `completed` that they finished it, then with a score; without one it is 0."""
 
     lesson_id: Id
     module_id: Id | None = None
     completed: bool
     time_spent: Minutes
-    score: Score | None = None
+    score: Score = 0
 
 
 class ReportOut(Out):
