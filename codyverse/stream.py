@@ -8,7 +8,6 @@ streams, and why: docs/decisions/streams.md.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import signal
@@ -16,18 +15,17 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
 import psycopg2
 from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
-from itsdangerous import BadSignature
 from sqlalchemy.exc import SQLAlchemyError
 
-from codyverse.accounts.queries import SESSION_DAYS, principal_for_token
 from codyverse.core.database import session
+from codyverse.core.errors import DomainError
+from codyverse.http import refusals
+from codyverse.http.callers import Callers, whose
 from codyverse.notifications.queries import states
 from codyverse.notifications.statements import CHANNEL
 from config import Settings
@@ -40,7 +38,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PATH = "/notifications/stream"
+PATH, API_PATH = "/notifications/stream", "/api/notifications/stream"
+"""For pages, by the session's cookie; for programs, by a token or the cookie, with answers as the API gives them."""
 BEAT_SECONDS = 25
 """Something is sent at least so often, so that proxies keep the line and the dead are noticed."""
 LIFE_SECONDS = 900
@@ -86,9 +85,7 @@ class Streams:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.settings: Settings = app.extensions["settings"]
-        signing = SecureCookieSessionInterface().get_signing_serializer(app)
-        assert signing is not None
-        self._signing = signing
+        self._callers = Callers(app)
         self._lines: defaultdict[int, list[Line]] = defaultdict(list)
         self._count = 0
         self._changed: set[int] = set()
@@ -137,20 +134,10 @@ class Streams:
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for the stream."""
-        if scope["method"] != "GET":
-            await _refuse(send, 405, [(b"allow", b"GET")])
-            return
         try:
-            user_id = await self._whose(scope)
-        except SQLAlchemyError as fault:
-            log.warning("streams: nobody can be looked up: %s", str(fault).strip().partition("\n")[0])
-            await _refuse(send, 503, [(b"retry-after", b"5")])
-            return
-        if user_id is None:
-            await _refuse(send, 401)
-            return
-        if self._count >= self.settings.streams_max or self.over:
-            await _refuse(send, 503, [(b"retry-after", b"60")])
+            user_id = await self._admitted(scope)
+        except refusals.Refused as refused:
+            await refused.tell(send, in_words=scope["path"] == API_PATH)
             return
         line = self._open(user_id, _known(scope))
         try:
@@ -163,6 +150,21 @@ class Streams:
                 gone.cancel()
         finally:
             self._close(line)
+
+    async def _admitted(self, scope: Scope) -> int:
+        """Whose stream it will be. Raises Refused."""
+        if scope["method"] != "GET":
+            raise refusals.Refused(405)
+        try:
+            user_id = await self._whose(scope)
+        except SQLAlchemyError as fault:
+            log.warning("streams: nobody can be looked up: %s", str(fault).strip().partition("\n")[0])
+            raise refusals.Refused(503) from fault
+        except DomainError as fault:
+            raise refusals.Refused(403 if fault.code == "FORBIDDEN" else 401) from fault
+        if self._count >= self.settings.streams_max or self.over:
+            raise refusals.Refused(503, retry_after=60)
+        return user_id
 
     def _open(self, user_id: int, known: str) -> Line:
         lines = self._lines[user_id]
@@ -201,33 +203,11 @@ class Streams:
 
     # --- who ---
 
-    async def _whose(self, scope: Scope) -> int | None:
-        """The person whose session cookie came along; None for anybody else. Asks the database only if it is signed."""
-        token = self._token(scope)
-        if token is None:
-            return None
-        user_id: int | None = await self._in_thread(self._signed_in, token)
+    async def _whose(self, scope: Scope) -> int:
+        """The person who asks. The database is asked only if there is a signed cookie or a token. Raises DomainError."""
+        claim = self._callers.claim(scope["headers"], takes_token=scope["path"] == API_PATH)
+        user_id: int = await self._in_thread(whose, claim, "notifications")
         return user_id
-
-    def _token(self, scope: Scope) -> str | None:
-        cookies: SimpleCookie = SimpleCookie()
-        for name, value in scope["headers"]:
-            if name == b"cookie":
-                with contextlib.suppress(CookieError):
-                    cookies.load(value.decode("latin-1"))
-        found = cookies.get(self.app.config["SESSION_COOKIE_NAME"])
-        if found is None:
-            return None
-        try:
-            token = self._signing.loads(found.value, max_age=SESSION_DAYS * 86_400).get("token")
-        except (BadSignature, AttributeError):
-            return None
-        return token if isinstance(token, str) else None
-
-    @staticmethod
-    def _signed_in(token: str) -> int | None:
-        who = principal_for_token(token)
-        return who.id if who else None
 
     async def _in_thread(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """Run something that asks the database, in a thread with an application context of its own."""
@@ -329,13 +309,6 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _refuse(send: Send, status: int, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    """A short answer without words: only programs ask here."""
-    more = [(b"content-length", b"0"), (b"cache-control", b"no-store"), *(headers or [])]
-    await send({"type": "http.response.start", "status": status, "headers": more})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
 def _known(scope: Scope) -> str:
     """The state that the page knows: of its last event, else as it was rendered. Anything that is none counts as ''."""
     given = ""
@@ -362,14 +335,21 @@ def application(app: Flask, pages: Asgi | None = None) -> Asgi:
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(streams, receive, send)
-        elif scope["type"] == "http" and scope["path"] == PATH:
+        elif scope["type"] == "http" and _is_ours(scope, has_pages=pages is not None):
             await streams().asgi(scope, receive, send)
         elif scope["type"] == "http" and pages is not None:
             await pages(scope, _coroutine(receive), send)
         elif scope["type"] == "http":
-            await _refuse(send, 404)
+            await refusals.Refused(404).tell(send)
 
     return asgi
+
+
+def _is_ours(scope: Scope, *, has_pages: bool) -> bool:
+    """Whether the streams answer it. Of the API's path the pages' side answers all but GET, as for every operation."""
+    if scope["path"] == API_PATH and has_pages:
+        return bool(scope["method"] == "GET")
+    return scope["path"] in (PATH, API_PATH)
 
 
 def _coroutine(receive: Receive) -> Receive:

@@ -153,6 +153,14 @@ def accounts(role: str | None = None, limit: int = 100) -> tuple[Account, ...]:
     return tuple(Account(*row) for row in session.execute(query))
 
 
+def intensity_of(user_id: int) -> str:
+    """How much somebody's daily goals ask, as it was chosen last. Raises NotFound."""
+    stored = session.execute(select(User.preferences).where(User.id == user_id)).scalar_one_or_none()
+    if stored is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    return Preferences.read(stored).goal_intensity
+
+
 def must_exist(user_id: int) -> None:
     """Raise NotFound USER_NOT_FOUND when nobody has this id."""
     if session.execute(select(User.id).where(User.id == user_id)).one_or_none() is None:

@@ -7,8 +7,13 @@ from codyverse.api import (  # noqa: F401 - importing declares their operations
     auth,
     courses,
     docs,
+    game,
+    notifications,
     people,
+    progress,
+    shop,
     site,
+    steps,
     study,
     webhooks,
 )

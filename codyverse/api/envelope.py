@@ -41,6 +41,14 @@ def respond(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
     return response
 
 
+def plain(text: str, media: str) -> Response:
+    """An answer that is no JSON and has no envelope."""
+    response = Response(text, content_type=f"{media}; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.update(["Authorization", "Cookie"])
+    return response
+
+
 def tag_of(data: bytes) -> str:
     """The ETag of a representation: it depends on the data alone, not on the envelope's time."""
     return hashlib.blake2b(data, digest_size=12).hexdigest()

@@ -225,11 +225,19 @@ def _query_parameters(op: Operation) -> list[dict[str, Any]]:
             "name": name,
             "in": "query",
             "required": name in needed,
-            "schema": {key: value for key, value in each.items() if key != "description"},
+            "schema": _without_null({key: value for key, value in each.items() if key != "description"}),
             **({"description": each["description"]} if "description" in each else {}),
         }
         for name, each in schema.get("properties", {}).items()
     ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of what stands in a query: it is there or it is not, and never null."""
+    kinds: list[dict[str, Any]] = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {key: value for key, value in schema.items() if key not in ("anyOf", "default")} | kinds[0]
 
 
 def _header_parameters(op: Operation) -> list[dict[str, Any]]:
@@ -253,7 +261,7 @@ def _header_parameters(op: Operation) -> list[dict[str, Any]]:
                 "schema": {"type": "string"},
             }
         )
-    if op.method == "GET":
+    if op.method == "GET" and op.media is None:
         found.append(
             {
                 "name": "If-None-Match",
@@ -304,7 +312,7 @@ def codes_of(op: Operation) -> tuple[str, ...]:
 
 def _responses(op: Operation, names: References) -> dict[str, Any]:
     told: dict[str, Any] = {str(status): _good(op, status, names) for status in (op.status, *op.also)}
-    if op.method == "GET":
+    if op.method == "GET" and op.media is None:
         told["304"] = {"description": "It is as you have it.", "headers": ALWAYS}
     by_status: dict[int, list[str]] = {}
     for code in codes_of(op):
@@ -318,7 +326,7 @@ def _good(op: Operation, status: int, names: References) -> dict[str, Any]:
     headers = dict(ALWAYS)
     if status == 201:
         headers["Location"] = _header("Where it is.")
-    if op.method == "GET":
+    if op.method == "GET" and op.media is None:
         headers["ETag"] = _header("The version of what you got, for If-None-Match.")
     if op.method == "POST":
         headers["Idempotency-Replayed"] = _header("`true` when this is the answer of an earlier request.")
@@ -327,6 +335,8 @@ def _good(op: Operation, status: int, names: References) -> dict[str, Any]:
         told["content"] = {"application/json": {"schema": _success(names[op.returns, "serialization"])}}
     if op.links:
         told["links"] = {name: _link(name, parameters) for name, parameters in op.links.items()}
+    if op.media is not None:
+        told["content"] = {op.media: {"schema": {"type": "string"}}}
     return told
 
 

@@ -43,7 +43,7 @@ class Operation:
     statuses of success; `secret` marks answers that are kept only encrypted; `needs_key` refuses a POST without an
     Idempotency-Key; `conditional` reads If-Match; `body_optional` takes no body for an empty one; `limits` are rate
     limits besides the general one; `links` say what can follow: operation → its parameter → where the answer holds it
-    (an OpenAPI runtime expression).
+    (an OpenAPI runtime expression). With `media` the answer is text of that type, without an envelope.
     """
 
     id: str
@@ -67,6 +67,7 @@ class Operation:
     example: Any
     limits: tuple[Callable[[Any], Any], ...]
     links: dict[str, dict[str, str]]
+    media: str | None
     view: View
 
     @cached_property
@@ -107,6 +108,7 @@ def operation(
     example: Any = None,
     limits: tuple[Callable[[Any], Any], ...] = (),
     links: dict[str, dict[str, str]] | None = None,
+    media: str | None = None,
 ) -> Callable[[View], View]:
     """Declare the view below as an operation. Its docstring is the description.
 
@@ -129,7 +131,7 @@ def operation(
             body=body,
             query=query,
             returns=returns,
-            status=status or (200 if returns is not None else 204),
+            status=status or (200 if returns is not None or media is not None else 204),
             also=also,
             errors=errors,
             secret=secret,
@@ -139,6 +141,7 @@ def operation(
             example=example,
             limits=limits,
             links=links or {},
+            media=media,
             view=view,
         )
         if id in OPERATIONS:

@@ -66,18 +66,26 @@ def endpoint(op: Operation) -> Callable[..., Response]:
 
 def _check_rights(op: Operation) -> None:
     """The scope of a token; for a browser's session the CSRF token of a write."""
-    who = principal_or_none()
-    if who is None:
+    if principal_or_none() is None:
         return
+    if op.scope is not None:
+        must_hold(op.scope)
+    if bearer() is None and op.writes:
+        _check_csrf()
+
+
+def must_hold(scope: str) -> None:
+    """For views whose scope depends on what was sent: whoever acts must hold it. Raises NotAllowed."""
+    who = principal()
+    granted = scope in GRANTED_BY_OPERATORS
     if bearer() is None:
-        if op.scope in GRANTED_BY_OPERATORS and who.role != "operator":
-            raise NotAllowed(f"This needs a token with the scope {op.scope}, which an operator grants.")
-        if op.writes:
-            _check_csrf()
+        if granted and who.role != "operator":
+            raise NotAllowed(f"This needs a token with the scope {scope}, which an operator grants.")
         return
     assert who.scopes is not None
-    if op.scope is not None and op.scope not in who.scopes:
-        raise NotAllowed(f"This needs a token with the scope {op.scope}.")
+    if scope not in who.scopes:
+        by_whom = ", which an operator grants" if granted else ""
+        raise NotAllowed(f"This needs a token with the scope {scope}{by_whom}.")
 
 
 def _check_csrf() -> None:
@@ -223,6 +231,8 @@ def _answer(op: Operation, reply: Reply) -> Response:
     headers = dict(reply.headers)
     if reply.location is not None:
         headers["Location"] = reply.location
+    if op.media is not None:
+        return envelope.plain(reply.data, op.media)
     if op.returns is None:
         return envelope.respond(b"", status, headers)
     data = reply.data if isinstance(reply.data, BaseModel) else op.adapter.validate_python(reply.data)

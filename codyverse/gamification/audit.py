@@ -88,6 +88,22 @@ _PAID_UNCOMPLETED = text("""
         where done.user_id = entry.user_id and 'lesson:' || done.lesson_id = entry.source
     ) order by 1, 2
 """)
+_STANDING_UNTRUE = text("""
+    select done.user_id, 'lesson:' || done.lesson_id as source from lesson_progress as done
+    left join (
+        select user_id, lesson_id, count(*) as times, max(score) as best from attempts
+        where completed_at is not null group by user_id, lesson_id
+    ) as finished on finished.user_id = done.user_id and finished.lesson_id = done.lesson_id
+    where (done.completions, done.best_score) is distinct from (finished.times, finished.best) order by 1, 2
+""")
+_PAID_NOT_AGAIN = text("""
+    select entry.user_id, entry.source from ledger_entries as entry
+    where entry.rule = 'lesson_again' and not exists (
+        select from attempts as attempt
+        where attempt.id = entry.attempt_id and attempt.user_id = entry.user_id and attempt.completed_at is not null
+            and 'attempt:' || attempt.id = entry.source
+    ) order by 1, 2
+""")
 _GOAL_UNPAID = text("""
     select goal.user_id, 'goal:' || goal.local_date || ':' || goal.slot as source from daily_goals as goal
     where goal.reached_at is not null and goal.coins <> 0 and not exists (
@@ -159,6 +175,12 @@ _PAID_UNEARNED = text("""
 _FACTS = (
     (_COMPLETION_UNPAID, "a finished lesson", "no entry for it"),
     (_PAID_UNCOMPLETED, "an entry for a lesson", "the lesson is not finished"),
+    (
+        _STANDING_UNTRUE,
+        "times and best score of a lesson",
+        "its finished attempts, reported ones among them, differ",
+    ),
+    (_PAID_NOT_AGAIN, "an entry for a lesson done again", "there is no such finished attempt"),
     (_GOAL_UNPAID, "a reached goal", "no entry for it"),
     (_PAID_UNREACHED, "an entry for a goal", "the goal is not reached"),
     (_PURCHASE_UNPAID, "something bought", "no entry for its price"),
@@ -174,7 +196,8 @@ def verify_ledger() -> tuple[Difference, ...]:
     """Everything that does not agree; empty when all is well. Reads only, and takes no locks, so it may run at any time.
 
     Proved: players' sums = their entries, level = f(XP), streak and freezes = f(study days, purchases, repairs, zones),
-    each finished lesson, reached goal and purchase has its entry, and each such entry its fact.
+    each finished lesson, reached goal and purchase has its entry, and each such entry its fact; a lesson's standing = its
+    finished attempts, those that were done here and those that were reported.
     """
     found = [difference for row in _all_players() for difference in _differences(row)]
     bases = {"xp": numbers().base_xp, "coins": numbers().base_coins}

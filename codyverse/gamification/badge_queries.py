@@ -82,8 +82,15 @@ def badge_board(user_id: int, hidden: Container[str] = frozenset()) -> BadgeBoar
 
 def earned_badges(user_id: int, hidden: Container[str] = frozenset()) -> tuple[BadgeView, ...]:
     """What somebody has earned, the newest first; badges that the catalogue no longer names are left out."""
+    return views_of(_earned(user_id), hidden)
+
+
+def views_of(
+    earned: Iterable[tuple[str, date]], hidden: Container[str] = frozenset()
+) -> tuple[BadgeView, ...]:
+    """The badges with these keys, earned on these dates; those that the catalogue no longer names are left out."""
     known = {badge.key: badge for badge in _shown(hidden)}
-    return tuple(_view(known[key], known[key].at_least, day) for key, day in _earned(user_id) if key in known)
+    return tuple(_view(known[key], known[key].at_least, day) for key, day in earned if key in known)
 
 
 def badges_in(entries: Iterable[EntryLine], hidden: Container[str] = frozenset()) -> tuple[BadgeView, ...]:

@@ -46,7 +46,12 @@ def _told(fact: LessonCompleted, base: int, per_minute: str, per_point: str) -> 
         "per_minute": per_minute,
         "score": str(stored_score(fact.score)),
         "per_point": per_point,
+        **_by_report(fact),
     }
+
+
+def _by_report(fact: LessonCompleted) -> dict[str, Any]:
+    return {"reported": True} if fact.reported else {}
 
 
 def _again(settlement: Settlement, fact: LessonCompleted, best: Any) -> Entry:
@@ -56,6 +61,7 @@ def _again(settlement: Settlement, fact: LessonCompleted, best: Any) -> Entry:
         "score": str(stored_score(fact.score)),
         "best": str(stored_score(best)),
         "per_point": str(settlement.numbers.xp_per_point),
+        **_by_report(fact),
     }
     amount = rules.improvement_xp(fact.score, best, settlement.numbers)
     return Entry("xp", amount, "lesson_again", f"attempt:{fact.attempt_id}", details)

@@ -58,7 +58,8 @@ def _lesson(details: dict[str, Any], _source: str) -> str:
     minutes = plain(Decimal(details["seconds"]) / 60)
     unit = "minute" if minutes == "1" else "minutes"
     return (
-        f"First time through “{details['title']}”: {details['base']} + {minutes} {unit} × {details['per_minute']} "
+        f"First time through “{details['title']}”{_by_report(details)}: {details['base']} + {minutes} {unit} "
+        f"× {details['per_minute']} "
         f"+ score {plain(Decimal(details['score']))} × {details['per_point']}"
     )
 
@@ -66,9 +67,14 @@ def _lesson(details: dict[str, Any], _source: str) -> str:
 def _lesson_again(details: dict[str, Any], _source: str) -> str:
     score, best = plain(Decimal(details["score"])), plain(Decimal(details["best"]))
     return (
-        f"“{details['title']}” again, better than before: score {score} instead of {best}, "
+        f"“{details['title']}” again, better than before{_by_report(details)}: score {score} instead of {best}, "
         f"each point × {details['per_point']}"
     )
+
+
+def _by_report(details: dict[str, Any]) -> str:
+    """Said of a lesson that was finished elsewhere, so that nobody looks for its answers here."""
+    return ", as another program reported" if details.get("reported") else ""
 
 
 def _day(source: str) -> str:

@@ -77,6 +77,48 @@ def ledger_page(
     return LedgerPage(tuple(lines[:size]), lines[size - 1].id if len(lines) > size else None)
 
 
+_WANTED = """
+    from ledger_entries
+    where user_id = :user_id and (cast(:currency as text) is null or currency = cast(:currency as text))
+        and (cast(:rule as text) is null or rule = cast(:rule as text))
+        and local_date between :since and :until
+"""
+_SLICE = text(f"select {ENTRY} {_WANTED} order by id desc offset :offset limit :limit")
+_COUNT = text(f"select count(*) {_WANTED}")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSlice:
+    """Some entries, newest first, of `total` that were asked for."""
+
+    entries: tuple[EntryLine, ...]
+    total: int
+
+
+def ledger_slice(
+    user_id: int,
+    *,
+    offset: int,
+    limit: int,
+    currency: str | None = None,
+    rule: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> LedgerSlice:
+    """The learner's entries after the first `offset` of those that were asked for: by currency, rule, local dates. Two statements."""
+    values: dict[str, Any] = {
+        "user_id": user_id,
+        "currency": currency,
+        "rule": rule,
+        "since": since or date.min,
+        "until": until or date.max,
+    }
+    connection = session.connection()
+    total = connection.execute(_COUNT, values).scalar_one()
+    rows = connection.execute(_SLICE, values | {"offset": offset, "limit": min(limit, _PAGE_MAX)})
+    return LedgerSlice(tuple(line(row) for row in rows), total)
+
+
 _ONE = text(f"select {ENTRY} from ledger_entries where user_id = :user_id and id = :entry_id")  # noqa: S608 - as above
 _RULES = text("""
     select wanted.rule from unnest(cast(:rules as text[])) with ordinality as wanted (rule, place)

@@ -21,6 +21,7 @@ from codyverse.gamification.ledger_reads import (
     ledger_entry,
     ledger_page,
     ledger_rules,
+    ledger_slice,
     line,
 )
 from codyverse.gamification.numbers import numbers
@@ -30,6 +31,7 @@ from codyverse.gamification.streaks import to_mend
 
 __all__ = [
     "CURRENCIES",
+    "PERSON_COLUMNS",
     "Board",
     "DayDot",
     "EntryLine",
@@ -41,11 +43,14 @@ __all__ = [
     "Rewards",
     "StreakView",
     "board",
+    "board_of",
     "goal_targets",
     "goals",
     "ledger_entry",
     "ledger_page",
     "ledger_rules",
+    "ledger_slice",
+    "levels",
     "past_goals",
     "player",
     "rewards_of",
@@ -155,13 +160,17 @@ class Rewards:
     streak: StreakView
 
 
-_PERSON = text("""
-    select users.time_zone, users.day_start_hour, users.last_game_date, users.owed_until, users.preferences,
-           player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
-           player.days_learned, player.freezes, player.kept_date, player.outfit, player.world
-    from users left join players as player on player.user_id = users.id
+PERSON_COLUMNS = """
+    users.time_zone, users.day_start_hour, users.last_game_date, users.owed_until, users.preferences,
+    player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
+    player.days_learned, player.freezes, player.kept_date, player.outfit, player.world
+"""
+"""What `board_of` reads of a row of `users` with its `player`."""
+
+_PERSON = text(f"""
+    select {PERSON_COLUMNS} from users left join players as player on player.user_id = users.id
     where users.id = :user_id
-""")
+""")  # noqa: S608 - only the columns above
 _WEEK = """
     select
         (select array_agg(local_date order by local_date) from activity_days
@@ -193,8 +202,17 @@ def goals(user_id: int, at: datetime) -> tuple[GoalView, ...]:
 
 def board(user_id: int, at: datetime) -> Board:
     """Card and goals in three statements."""
-    row = _person(user_id)
-    return Board(_card(user_id, row, at, with_week=True), _goals(user_id, _today(row, at)))
+    return board_of(user_id, _person(user_id), at)
+
+
+def board_of(user_id: int, row: Row[*tuple[Any, ...]], at: datetime, *, week: bool = True) -> Board:
+    """The same from a row with `PERSON_COLUMNS`. Two statements; without the `week` one, unless a streak has a story."""
+    return Board(_card(user_id, row, at, with_week=week), _goals(user_id, _today(row, at)))
+
+
+def levels() -> tuple[rules.Level, ...]:
+    """All levels, lowest first."""
+    return rules.levels(numbers())
 
 
 def _person(user_id: int) -> Row[*tuple[Any, ...]]:

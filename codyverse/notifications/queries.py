@@ -11,7 +11,7 @@ from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.notifications import rules
 from codyverse.notifications.models import Mail, NotificationChoices
-from codyverse.notifications.statements import BELL, LISTED, NEWER, STATES
+from codyverse.notifications.statements import BELL, COUNTED, LISTED, NEWER, ONE, SLICE, STATES
 
 MOST_ANNOUNCED = 3
 
@@ -109,17 +109,57 @@ def listing(
     return NewsPage(lines, lines[-1].id if len(rows) > limit else None)
 
 
+@dataclass(frozen=True, slots=True)
+class NewsSlice:
+    """Some notifications, newest first, of `total` that were asked for."""
+
+    lines: tuple[NewsLine, ...]
+    total: int
+
+
+def news_slice(
+    user_id: int, hidden: frozenset[str], *, offset: int, limit: int, unread_only: bool = False
+) -> NewsSlice:
+    """The notifications after the first `offset`. Two statements."""
+    values = {"user_id": user_id, "kinds": list(rules.visible_kinds(hidden)), "all": not unread_only}
+    connection = session.connection()
+    total = connection.execute(COUNTED, values).scalar_one()
+    rows = connection.execute(SLICE, values | {"offset": offset, "most": limit})
+    return NewsSlice(tuple(_line(row, hidden) for row in rows), total)
+
+
+def notification(user_id: int, notification_id: int, hidden: frozenset[str]) -> NewsLine:
+    """One of somebody's own. Raises NotFound."""
+    row = session.connection().execute(ONE, {"user_id": user_id, "id": notification_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no such notification.")
+    return _line(row, hidden)
+
+
 def _line(row: Any, hidden: frozenset[str]) -> NewsLine:
-    said = rules.words(row.kind, row.details, hidden)
+    return line(row.id, row.kind, row.details, row.created_at, read=row.read_at is not None, hidden=hidden)
+
+
+def line(
+    number: int,
+    kind: str,
+    details: dict[str, Any],
+    created_at: datetime,
+    *,
+    read: bool,
+    hidden: frozenset[str],
+) -> NewsLine:
+    """A stored notification in words, as somebody reads it who has hidden these mechanics."""
+    said = rules.words(kind, details, hidden)
     return NewsLine(
-        id=row.id,
-        kind=row.kind,
-        mechanic=rules.MECHANIC_OF.get(row.kind),
+        id=number,
+        kind=kind,
+        mechanic=rules.MECHANIC_OF.get(kind),
         title=said.title,
         text=said.text,
-        target=str(row.details.get("slug", "")),
-        created_at=row.created_at,
-        read=row.read_at is not None,
+        target=str(details.get("slug", "")),
+        created_at=created_at,
+        read=read,
     )
 
 

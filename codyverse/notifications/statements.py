@@ -55,6 +55,18 @@ LISTED = text("""
     order by id desc limit :most
 """)
 
+WANTED = """
+    from notifications
+    where user_id = :user_id and kind = any(:kinds) and (:all or read_at is null)
+"""
+SLICE = text(f"""
+    select id, kind, details, created_at, read_at {WANTED} order by id desc offset :offset limit :most
+""")
+COUNTED = text(f"select count(*) {WANTED}")
+ONE = text("""
+    select id, kind, details, created_at, read_at from notifications where user_id = :user_id and id = :id
+""")
+
 READ = text("""
     with done as (
         update notifications set read_at = :at

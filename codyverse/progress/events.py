@@ -51,7 +51,7 @@ class LessonCompleted:
     """An attempt was finished. `first_time`: the learner never finished this lesson before.
 
     `score` 0–100, exact (a third is a third, so that rounding happens once, in the reward); `previous_best` likewise,
-    None at the first completion. `seconds` is the attempt's counted study time.
+    None at the first completion. `seconds` is the attempt's counted study time. `reported`: another program said so.
     """
 
     user_id: int
@@ -67,6 +67,7 @@ class LessonCompleted:
     at: datetime
     local_date: date
     day: DayTotals
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,15 @@ class Attempt(Base):
     `seconds` is the counted study time so far, `last_event_at` the moment it was counted up to in this attempt; the
     learner has one clock for all of them, `users.studied_until`. `seed` makes the random option ids of this attempt and
     never leaves the server. `score` (0–100 to nine places) is set at completion; what that earned stands in the ledger.
+    `reported`: another program said that it was finished, here nothing was asked; such an attempt has no steps, and its
+    time and score are what was told.
     """
 
     __tablename__ = "attempts"
     __table_args__ = (
         CheckConstraint("score between 0 and 100", name="score"),
         CheckConstraint("(completed_at is null) = (score is null)", name="completed"),
+        CheckConstraint("not reported or completed_at is not null", name="reported"),
         Index(
             "uq_attempts_open",
             "user_id",
@@ -55,6 +58,7 @@ class Attempt(Base):
     completed_at: Mapped[datetime | None]
     local_date: Mapped[date | None]
     score: Mapped[Decimal | None] = mapped_column(Numeric(12, 9))
+    reported: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class AttemptStep(Base):

@@ -92,7 +92,10 @@ class StepOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A finished attempt: `score` 0–100, `right` of `asked` steps at the first answer, `seconds` of study time."""
+    """A finished attempt: `score` 0–100, `right` of `asked` steps at the first answer, `seconds` of study time.
+
+    One that was `reported` has no steps: score and time are what another program told.
+    """
 
     attempt_id: int
     lesson_id: int
@@ -110,6 +113,7 @@ class Completion:
     steps: tuple[StepOutcome, ...]
     next_lesson_id: int | None
     next_lesson_title: str | None
+    reported: bool = False
 
 
 _LAST_ANSWER = and_(
@@ -268,6 +272,7 @@ _COMPLETION = (
         Attempt.seconds,
         Attempt.completed_at,
         Attempt.local_date,
+        Attempt.reported,
         LessonProgress.best_score,
         LessonProgress.first_completed_at,
         AttemptStep.revision_id,
@@ -330,4 +335,5 @@ def completion(user_id: int, attempt_id: int) -> Completion:
         steps=steps,
         next_lesson_id=lesson.next_lesson_id,
         next_lesson_title=lesson.next_lesson_title,
+        reported=first.reported,
     )

@@ -11,6 +11,7 @@ from typing import Any
 from codyverse.core.errors import Invalid
 
 GAP_SECONDS = 120
+MOST_REPORTED_MINUTES = 1440
 DRAFT_PARTS = 100
 DRAFT_LENGTH = 4000
 _STORED = Decimal("0.000000001")
@@ -41,20 +42,44 @@ class StudyTime:
     counted_to: datetime
 
 
-def study_time(seconds: int, counted_to: datetime, at: datetime, estimate_minutes: int) -> StudyTime:
+def study_time(
+    seconds: int, counted_to: datetime, at: datetime, estimate_minutes: int, told: int | None = None
+) -> StudyTime:
     """Count the gap between two events that the server saw (DESIGN §2, minutes).
 
-    Each gap counts up to two minutes, all together up to the lesson's estimate. Whole seconds count; the rest of a
-    second is left for the next gap by setting `counted_to` only as far as was counted, so that many small gaps lose
-    nothing. A clock that went backwards counts nothing.
+    Each gap counts up to two minutes, all together up to the lesson's estimate, and up to the seconds that were `told`,
+    if any were. Whole seconds count; the rest of a second is left for the next gap by setting `counted_to` only as far
+    as was counted, so that many small gaps lose nothing. A clock that went backwards counts nothing.
     """
+    most = estimate_minutes * 60 if told is None else min(estimate_minutes * 60, told)
     gap = at - counted_to
     if gap <= timedelta(0):
         return StudyTime(seconds, 0, counted_to)
     whole = math.floor(gap.total_seconds())
     until = at if whole >= GAP_SECONDS else counted_to + timedelta(seconds=whole)
-    added = max(0, min(whole, GAP_SECONDS, estimate_minutes * 60 - seconds))
+    added = max(0, min(whole, GAP_SECONDS, most - seconds))
     return StudyTime(seconds + added, added, until)
+
+
+def reported_seconds(minutes: Any) -> int:
+    """Study time as another program tells it, in whole seconds. Raises Invalid unless it is 0 to 1440 minutes."""
+    if not _is_number(minutes, MOST_REPORTED_MINUTES):
+        raise Invalid({"timeSpent": [f"Tell the minutes as a number from 0 to {MOST_REPORTED_MINUTES}."]})
+    return math.floor(Fraction(str(minutes)) * 60)
+
+
+def reported_score(told: Any) -> Fraction:
+    """A score as another program tells it, to the nine places that are kept. Raises Invalid unless it is 0 to 100.
+
+    To these places, so that the same report again is no better than the one before.
+    """
+    if not _is_number(told, 100):
+        raise Invalid({"score": ["Tell the score as a number from 0 to 100."]})
+    return Fraction(stored_score(Fraction(str(told))))
+
+
+def _is_number(value: Any, most: int) -> bool:
+    return type(value) in (int, float) and 0 <= value <= most
 
 
 def checked_draft(kind: str, given: Any) -> Any:

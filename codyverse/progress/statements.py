@@ -179,13 +179,8 @@ STUDY = text(f"""
 """).bindparams(bindparam("draft", type_=JSONB(none_as_null=True)))  # noqa: S608 - only the texts above
 """Keep what an event without an answer changed: a step read, a hint, a draft; the study time, the day."""
 
-COMPLETE = text(f"""
-    with done as (
-        update attempts
-        set completed_at = :at, local_date = :local_date, score = :score, seconds = :seconds,
-            last_event_at = :counted_to
-        where id = :attempt_id
-    ), standing as (
+_FINISH = f"""
+    standing as (
         insert into lesson_progress as standing (user_id, lesson_id, best_score, completions, first_completed_at,
                                                  first_local_date, last_completed_at, last_local_date)
         values (:user_id, :lesson_id, :score, 1, :at, :local_date, :at, :local_date)
@@ -202,5 +197,48 @@ COMPLETE = text(f"""
         distinct_lessons = day.distinct_lessons + excluded.distinct_lessons,
         seconds = day.seconds + excluded.seconds
     returning {_DAY}
+"""  # noqa: S608 - only the texts above
+"""The end of a statement that finishes a lesson: the learner's standing with it, the day."""
+
+COMPLETE = text(f"""
+    with done as (
+        update attempts
+        set completed_at = :at, local_date = :local_date, score = :score, seconds = :seconds,
+            last_event_at = :counted_to
+        where id = :attempt_id
+    ), {_CLOCK}, {_FINISH}
 """)  # noqa: S608 - only the texts above
 """Finish an attempt: the attempt, the learner's standing with the lesson, the day."""
+
+REPORT = text(f"""
+    with done as (
+        insert into attempts (user_id, lesson_id, seed, started_at, last_event_at, seconds, completed_at, local_date,
+                              score, reported)
+        values (:user_id, :lesson_id, 0, :at, :at, :seconds, :at, :local_date, :score, true)
+        returning id
+    ), {_FINISH}, (select id from done) as attempt_id
+""")  # noqa: S608 - only the texts above
+"""Keep a lesson that was finished elsewhere, as an attempt of its own beside any that is open here."""
+
+STOOD = text("""
+    select standing.best_score, standing.last_local_date, coalesce((
+        select sum(seconds) from attempts
+        where user_id = :user_id and lesson_id = :lesson_id and (completed_at is null or local_date = :local_date)
+    ), 0) as counted
+    from (values (1)) as one left join lesson_progress as standing
+        on standing.user_id = :user_id and standing.lesson_id = :lesson_id
+""")
+"""A learner's best so far with a lesson (null: never finished), and the study time that this day has of it."""
+
+MODULE_OF = select(lessons.c.module_id).where(lessons.c.id == bindparam("lesson_id"))
+
+POSITION = text(f"""
+    with study as (
+        update attempts set seconds = :seconds, last_event_at = :counted_to where id = :attempt_id
+    ), {_CLOCK}
+    insert into activity_days as day (user_id, local_date, seconds)
+    values (:user_id, :local_date, :added)
+    on conflict (user_id, local_date) do update set seconds = day.seconds + excluded.seconds
+    returning {_DAY}
+""")  # noqa: S608 - only the texts above
+"""Keep that somebody is at work on an attempt elsewhere: the study time, the day."""

@@ -98,7 +98,10 @@ WRONG = {
     "SLOW_QUERY_MS": ("0", "SLOW_QUERY_MS=0 is too small"),
     "HEALTH_EVERY_S": ("0", "HEALTH_EVERY_S=0 is too small"),
     "MEMORY_LIMIT_MB": ("-1", "MEMORY_LIMIT_MB=-1 is too small"),
-    "METRICS_NETWORKS": ("home", "METRICS_NETWORKS=home has a part that is no network (home): write networks"),
+    "METRICS_NETWORKS": (
+        "home",
+        "METRICS_NETWORKS=home has a part that is no network (home): write networks",
+    ),
     "CORS_ORIGINS": (
         "app.example.org",
         "CORS_ORIGINS=app.example.org names app.example.org, which is no site's address: write addresses",

@@ -1,6 +1,7 @@
 """The stream, spoken to as a server speaks to it, on a real database that tells of news by itself."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,12 @@ from flask import Flask
 import codyverse.stream as streaming
 from codyverse.accounts import queries as people
 from codyverse.accounts import services as accounts
+from codyverse.accounts import tokens
 from codyverse.core.clock import now
 from codyverse.core.database import db, unit_of_work
 from codyverse.notifications import services
-from codyverse.stream import PATH, Streams
+from codyverse.stream import API_PATH, PATH, Streams
+from tests.api.client import TIME, token_for
 from tests.factories import make_user
 from tests.web.visits import Visitor
 
@@ -28,6 +31,8 @@ class Caller:
     after: str = ""
     last_event_id: str = ""
     method: str = "GET"
+    path: str = PATH
+    authorization: str = ""
     status: int = 0
     headers: dict[bytes, bytes] = field(default_factory=dict)
     text: str = ""
@@ -38,11 +43,13 @@ class Caller:
         headers = [(b"cookie", self.cookie.encode())] if self.cookie else []
         if self.last_event_id:
             headers.append((b"last-event-id", self.last_event_id.encode()))
+        if self.authorization:
+            headers.append((b"authorization", self.authorization.encode()))
         query = f"after={self.after}".encode()
         scope = {
             "type": "http",
             "method": self.method,
-            "path": PATH,
+            "path": self.path,
             "headers": headers,
             "query_string": query,
         }
@@ -122,6 +129,8 @@ def run(app: Flask, act: Callable[[Streams], Awaitable[None]]) -> None:
 async def listening(streams: Streams, cookie: str, **more: str) -> Caller:
     caller = Caller(streams, cookie, **more)
     await until(lambda: caller.text != "" or caller.ended)
+    if caller.status != 200:
+        await until(lambda: caller.ended)
     return caller
 
 
@@ -213,6 +222,72 @@ def test_strangers_and_forged_cookies_get_nothing(app: Flask) -> None:
         for cookie in ("", "codyverse=", "codyverse=nonsense", forged, "codyverse=\xff", "x=y; codyverse"):
             caller = await listening(streams, cookie)
             assert (caller.status, caller.text) == (401, "")
+
+    run(app, act)
+
+
+# --- programs ---
+
+
+def test_a_program_listens_with_its_token(app: Flask) -> None:
+    ada = people.account_by_email("ada@example.org").id
+    token = token_for(ada, "notifications")
+
+    async def act(streams: Streams) -> None:
+        here = {"path": API_PATH, "authorization": f"Bearer {token}"}
+        program = await listening(streams, "", after=state("ada@example.org"), **here)
+        assert program.status == 200
+        await asyncio.to_thread(in_context(app, lambda: tell("ada@example.org", 2)))
+        await program.until("event: news")
+        assert program.news == [f"id: {state('ada@example.org')}"]
+
+    run(app, act)
+    assert tokens.tokens_of(ada)[0].last_used_at is not None
+
+
+def test_a_browser_may_listen_at_the_programs_address_too(app: Flask) -> None:
+    ada = cookie_of(app, "ada@example.org")
+
+    async def act(streams: Streams) -> None:
+        assert (await listening(streams, ada, path=API_PATH, after="0.0")).status == 200
+
+    run(app, act)
+
+
+def test_programs_are_told_in_the_envelope_why_not(app: Flask) -> None:
+    ada = people.account_by_email("ada@example.org").id
+    small, gone = token_for(ada, "game:read"), token_for(ada, "notifications")
+    with unit_of_work():
+        tokens.revoke_token(ada, tokens.tokens_of(ada)[0].id)
+    cookie = cookie_of(app, "ada@example.org")
+
+    async def act(streams: Streams) -> None:
+        for what, status, code in [
+            ({}, 401, "UNAUTHORIZED"),
+            ({"authorization": f"Bearer {gone}"}, 401, "UNAUTHORIZED"),
+            ({"authorization": "Bearer cody_nonsense", "cookie": cookie}, 401, "UNAUTHORIZED"),
+            ({"authorization": "Basic YTpi", "cookie": cookie}, 401, "UNAUTHORIZED"),
+            ({"authorization": f"Bearer {small}"}, 403, "FORBIDDEN"),
+            ({"method": "POST"}, 405, "METHOD_NOT_ALLOWED"),
+        ]:
+            caller = await listening(streams, what.pop("cookie", ""), path=API_PATH, **what)
+            body = json.loads(caller.text)
+            assert (caller.status, body["code"], body["success"]) == (status, code, False)
+            assert body.keys() == {"success", "error", "code", "timestamp"}
+            assert TIME.fullmatch(body["timestamp"])
+            assert caller.headers[b"content-type"] == b"application/json"
+            assert caller.headers[b"x-request-id"]
+            assert (b"www-authenticate" in caller.headers) == (status == 401)
+
+    run(app, act)
+
+
+def test_a_token_opens_nothing_at_the_address_of_pages(app: Flask) -> None:
+    token = token_for(people.account_by_email("ada@example.org").id, "notifications")
+
+    async def act(streams: Streams) -> None:
+        caller = await listening(streams, "", authorization=f"Bearer {token}")
+        assert (caller.status, caller.text) == (401, "")
 
     run(app, act)
 

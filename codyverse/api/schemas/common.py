@@ -1,7 +1,8 @@
 """The parts that all schemas share: strict input, exact output, pages, times, ids."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -44,6 +45,12 @@ Day = Annotated[
 ]
 
 
+Flag = Annotated[
+    Literal["true", "false"], WithJsonSchema({"type": "boolean"}), Field(description="true or false")
+]
+"""A yes or no in a query, written in these two ways only."""
+
+
 def line(most: int, *, least: int = 1, **more: Any) -> Any:
     """A field for a text of `least` to `most` characters without NUL, which no column can store."""
     return Field(min_length=least, max_length=most, pattern=r"^[^\x00]*$", **more)
@@ -59,6 +66,12 @@ class PageQuery(In):
     def offset(self) -> int:
         """How many items stand before this page."""
         return (self.page - 1) * self.per_page
+
+
+def page_of(items: Sequence[Any], query: PageQuery) -> dict[str, Any]:
+    """The page that was asked for, of a list that is known as a whole."""
+    shown = items[query.offset : query.offset + query.per_page]
+    return {"items": list(shown), "page": query.page, "per_page": query.per_page, "total": len(items)}
 
 
 class Page(Out, Generic[Item]):

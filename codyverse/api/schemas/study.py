@@ -40,6 +40,27 @@ class AnswerIn(In):
     answer: Answer
 
 
+class HintIn(In):
+    """Which hint, from 1."""
+
+    number: Annotated[int, Field(ge=1, le=10)]
+
+
+class HintOut(Out):
+    """A hint."""
+
+    step_id: Id
+    number: int
+    html: str
+
+
+class DraftIn(In):
+    """A half-written answer. `tryNo` is the try that is being written."""
+
+    answer: Answer
+    try_no: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
 class OptionOut(Out):
     """Something to pick, place or join. The id is good for this attempt only."""
 

@@ -1,0 +1,94 @@
+"""A learner's whole standing at one moment, for programs: the game and what is new, in as few statements as can be."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import text
+
+from codyverse.accounts.queries import Preferences
+from codyverse.core.database import session
+from codyverse.core.errors import NotFound
+from codyverse.gamification.badge_queries import BadgeView, views_of
+from codyverse.gamification.queries import PERSON_COLUMNS, GoalView, PlayerCard, board_of
+from codyverse.notifications import rules
+from codyverse.notifications.queries import NewsLine, line
+
+LATEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The learner's card and goals, badges (newest first), all coins ever earned and spent, and what is unread.
+
+    `hidden` are the mechanics that the learner has left out: badges and news of theirs are left out here, the rest is
+    for the face to leave out. `latest` are the newest unread notifications, at most five.
+    """
+
+    user_id: int
+    name: str
+    hidden: frozenset[str]
+    card: PlayerCard
+    goals: tuple[GoalView, ...]
+    badges: tuple[BadgeView, ...]
+    coins_earned: int
+    coins_spent: int
+    unread: int
+    latest: tuple[NewsLine, ...]
+
+
+_VISIBLE = """
+    from notifications as news
+    join unnest(cast(:kinds as text[]), cast(:mechanics as text[])) as known (kind, mechanic) on known.kind = news.kind
+    where news.user_id = users.id and news.read_at is null
+        and not coalesce(users.preferences -> 'hidden' ? known.mechanic, false)
+"""
+_EVERYTHING = text(f"""
+    select {PERSON_COLUMNS}, users.display_name,
+        (select coalesce(sum(amount), 0) from ledger_entries
+         where user_id = users.id and currency = 'coins' and amount > 0) as coins_earned,
+        (select json_agg(json_build_array(badge, local_date) order by earned_at desc, badge)
+         from earned_badges where user_id = users.id) as earned,
+        (select count(*) {_VISIBLE}) as unread,
+        (select json_agg(json_build_array(id, kind, details, created_at) order by id desc) from (
+            select news.id, news.kind, news.details, news.created_at {_VISIBLE}
+            order by news.id desc limit :latest
+        ) as latest) as latest
+    from users left join players as player on player.user_id = users.id
+    where users.id = :user_id
+""")  # noqa: S608 - only the words above
+
+
+def dashboard(user_id: int, at: datetime) -> Dashboard:
+    """Everything about a learner at the moment `at`; writes nothing. Raises NotFound.
+
+    Two statements, three when the streak may have been bridged, mended or counts weeks; never more, however much there is.
+    """
+    values = {
+        "user_id": user_id,
+        "kinds": list(rules.KINDS),
+        "mechanics": [rules.MECHANIC_OF.get(kind) for kind in rules.KINDS],
+        "latest": LATEST,
+    }
+    row = session.connection().execute(_EVERYTHING, values).one_or_none()
+    if row is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    hidden = Preferences.read(row.preferences).hidden
+    board = board_of(user_id, row, at, week=False)
+    earned = [(key, date.fromisoformat(day)) for key, day in row.earned or ()]
+    news = [(number, kind, told, _moment(when)) for number, kind, told, when in row.latest or ()]
+    return Dashboard(
+        user_id=user_id,
+        name=row.display_name,
+        hidden=hidden,
+        card=board.card,
+        goals=board.goals,
+        badges=() if "badges" in hidden else views_of(earned, hidden),
+        coins_earned=int(row.coins_earned),
+        coins_spent=int(row.coins_earned) - board.card.coins,
+        unread=row.unread,
+        latest=tuple(line(*each, read=False, hidden=hidden) for each in news),
+    )
+
+
+def _moment(told: str) -> datetime:
+    return datetime.fromisoformat(told)

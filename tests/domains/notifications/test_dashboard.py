@@ -1,0 +1,117 @@
+"""A learner's whole standing for programs: the numbers are those of the pages, in few statements, hidden is left out."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from codyverse.accounts import services as accounts
+from codyverse.core.clock import now
+from codyverse.core.database import count_statements, db, session, unit_of_work
+from codyverse.core.errors import NotFound
+from codyverse.gamification import badge_queries, queries, shop
+from codyverse.notifications import queries as news
+from codyverse.notifications import services as telling
+from codyverse.notifications.dashboard import dashboard
+from tests.domains.gamification.test_shop import give
+from tests.domains.study import Plan, do_lesson, make_course
+from tests.factories import make_user
+
+
+def statements(act) -> list[str]:
+    """What `act` sends to the database, but for the savepoints of tests."""
+    sent: list[str] = []
+    listening = [True]
+    count_statements(db.engine, lambda sql: sent.append(sql) if listening else None)
+    act()
+    listening.clear()
+    return [sql for sql in sent if not sql.startswith("SAVEPOINT")]
+
+
+def do_days(who: int, clock, days: int) -> None:
+    for lesson in make_course(*[Plan(asks=2)] * days):
+        do_lesson(who, lesson)
+        clock.shift(timedelta(days=1))
+
+
+def test_a_beginner(ada: int) -> None:
+    shown = dashboard(ada, now())
+    assert (shown.user_id, shown.name, shown.hidden) == (ada, "Ada", frozenset())
+    assert (shown.card.xp, shown.card.level, shown.coins_earned, shown.coins_spent) == (0, 1, 0, 0)
+    assert (shown.badges, shown.unread, shown.latest) == ((), 0, ())
+    assert len(shown.goals) == 3
+
+
+def test_it_says_what_the_pages_say(ada: int, clock) -> None:
+    do_days(ada, clock, 8)
+    clock.shift(-timedelta(days=1))
+    give(ada, coins=500)
+    with unit_of_work():
+        bought = shop.purchase(ada, "scarf", "a-form-of-its-own")
+    shown = dashboard(ada, now())
+    card = queries.player(ada, now(), week=False)
+    assert shown.card == card
+    assert shown.goals == queries.goals(ada, now())
+    assert shown.badges == badge_queries.earned_badges(ada) != ()
+    assert shown.coins_spent == bought.price
+    assert shown.coins_earned - shown.coins_spent == card.coins
+    bell = news.bell(ada, frozenset())
+    page = news.listing(ada, frozenset(), 2**63 - 1, 5, unread_only=True)
+    assert (shown.unread, shown.latest) == (bell.unread, page.lines)
+    assert shown.unread > len(shown.latest) == 5
+
+
+def test_what_was_read_is_not_told(ada: int, clock) -> None:
+    do_days(ada, clock, 1)
+    newest = dashboard(ada, now()).latest[0]
+    with unit_of_work():
+        telling.mark_read(ada, newest.id)
+    assert newest not in dashboard(ada, now()).latest
+    with unit_of_work():
+        telling.mark_all_read(ada)
+    assert (dashboard(ada, now()).unread, dashboard(ada, now()).latest) == (0, ())
+
+
+@pytest.mark.parametrize("hidden", [{"badges"}, {"goals"}, {"xp"}, {"streak"}, {"badges", "goals", "xp"}])
+def test_news_and_badges_of_hidden_mechanics_are_left_out(ada: int, clock, hidden: set[str]) -> None:
+    do_days(ada, clock, 3)
+    with unit_of_work():
+        accounts.change_preferences(
+            ada, goal_intensity="casual", hidden=frozenset(hidden), theme="auto", streak_mode=None
+        )
+    shown = dashboard(ada, now())
+    assert shown.hidden == hidden
+    assert shown.badges == (() if "badges" in hidden else badge_queries.earned_badges(ada, hidden))
+    page = news.listing(ada, frozenset(hidden), 2**63 - 1, 5, unread_only=True)
+    assert (shown.unread, shown.latest) == (news.bell(ada, frozenset(hidden)).unread, page.lines)
+    assert {each.mechanic for each in shown.latest}.isdisjoint(hidden)
+
+
+def test_it_is_nobody_elses(ada: int, clock) -> None:
+    do_days(ada, clock, 1)
+    bo = make_user(name="Bo")
+    shown = dashboard(bo, now())
+    assert (shown.name, shown.card.xp, shown.coins_earned, shown.badges, shown.unread) == ("Bo", 0, 0, (), 0)
+
+
+def test_somebody_unknown(ada: int) -> None:
+    with pytest.raises(NotFound) as refused:
+        dashboard(ada + 1, now())
+    assert refused.value.code == "USER_NOT_FOUND"
+
+
+def test_few_statements_however_much_there_is(ada: int, clock) -> None:
+    assert len(statements(lambda: dashboard(ada, now()))) == 2
+    do_days(ada, clock, 3)
+    session.execute(text("analyze"))
+    clock.shift(-timedelta(days=1))
+    assert len(statements(lambda: dashboard(ada, now()))) == 2
+    clock.shift(timedelta(days=3))
+    assert len(statements(lambda: dashboard(ada, now()))) == 3, "a gap has a story"
+
+
+def test_it_writes_nothing(ada: int, clock) -> None:
+    do_days(ada, clock, 2)
+    session.commit()
+    sent = statements(lambda: dashboard(ada, now()))
+    assert all(sql.lstrip().lower().startswith("select") for sql in sent)
