@@ -91,7 +91,6 @@ EXAMPLE = {
     query=PageQuery,
     returns=Page[CourseEntryOut],
     errors=("FORBIDDEN",),
-    links=leads_to("getCourse", "listLessons", courseId="$response.body#/data/items/0/id"),
 )
 def list_courses(query: PageQuery) -> Reply:
     """The easier ones first, as in the catalogue. Open to everybody, as its page is."""
@@ -253,7 +252,6 @@ def retire_course(course_id: int) -> Reply:
     query=LessonsQuery,
     returns=Page[LessonEntryOut],
     errors=("COURSE_NOT_FOUND", "NOT_FOUND", "FORBIDDEN"),
-    links=leads_to("getLesson", "startAttempt", lessonId="$response.body#/data/items/0/id"),
 )
 def list_lessons(course_id: int, query: LessonsQuery) -> Reply:
     """In their order; a module that is not in the course has none."""

@@ -108,12 +108,6 @@ def delete_webhook(webhook_id: int) -> Reply:
     scope=SCOPE,
     query=PageQuery,
     returns=Page[DeliveryOut],
-    links={
-        "replayDelivery": {
-            "webhookId": "$request.path.webhookId",
-            "deliveryId": "$response.body#/data/items/0/id",
-        }
-    },
 )
 def list_deliveries(webhook_id: int, query: PageQuery) -> Reply:
     """Newest first, for 30 days."""
