@@ -189,7 +189,7 @@ _FINISH = f"""
             completions = standing.completions + 1,
             last_completed_at = excluded.last_completed_at,
             last_local_date = excluded.last_local_date
-    ), {_CLOCK}
+    )
     insert into activity_days as day (user_id, local_date, lessons, distinct_lessons, seconds)
     values (:user_id, :local_date, 1, :distinct, :added)
     on conflict (user_id, local_date) do update set
