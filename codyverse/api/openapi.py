@@ -209,7 +209,7 @@ def _path_parameters(op: Operation) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "schema": whole if kind == "id" or name == "user_id" else text,
-            **({"example": 1} if kind == "id" or name == "user_id" else {}),
+            "example": 1 if kind == "id" or name == "user_id" else "scarf",
         }
         for kind, name in found
     ]

@@ -13,7 +13,7 @@ from codyverse.api.operation import OPERATIONS
 from codyverse.core.database import session, unit_of_work
 from codyverse.progress import rehearsal
 from tests.api.client import Program, Told, token_for
-from tests.api.world import World
+from tests.api.world import NOWHERE, World
 from tests.factories import make_user
 
 Trigger = Callable[[World], Told]
@@ -129,3 +129,70 @@ def _(world: World) -> Told:
     with unit_of_work():
         session.execute(text("update webhooks set off_at = created_at"))
     return sent(world, "replayDelivery")
+
+
+# --- the steps of an attempt ---
+
+
+def of_the_open_attempt(operation: str, step: str = "step_id") -> Trigger:
+    return lambda world: sent(
+        world,
+        operation,
+        ids={"attempt_id": world.ids["open_attempt_id"], "step_id": world.ids[step]},
+    )
+
+
+def as_it_is(operation: str) -> Trigger:
+    """The attempt of the world is finished."""
+    return lambda world: sent(world, operation)
+
+
+trigger("takeHint", OPERATIONS["takeHint"].status)(of_the_open_attempt("takeHint"))
+trigger("saveDraft", OPERATIONS["saveDraft"].status)(of_the_open_attempt("saveDraft"))
+trigger("readStep", OPERATIONS["readStep"].status)(of_the_open_attempt("readStep", "teaching_step_id"))
+trigger("takeHint", "CONFLICT")(as_it_is("takeHint"))
+
+
+@trigger("saveDraft", "CONFLICT")
+def _(world: World) -> Told:
+    return sent(world, "saveDraft", body={"answer": world.ids["answer"]})
+
+
+# --- reports ---
+
+
+def of_no_lesson(operation: str) -> Trigger:
+    return lambda world: sent(
+        world, operation, body=world.body(OPERATIONS[operation]) | {"lessonId": NOWHERE}
+    )
+
+
+for name in ("reportLesson", "saveProgress"):
+    trigger(name, "LESSON_NOT_FOUND")(of_no_lesson(name))
+
+
+# --- the shop ---
+
+
+@trigger("buyItem", "201")
+def _(world: World) -> Told:
+    with unit_of_work():
+        session.execute(text("update players set coins = 1000"))
+    return sent(world, "buyItem")
+
+
+@trigger("buyItem", "CONFLICT")
+def _(world: World) -> Told:
+    with unit_of_work():
+        session.execute(text("update players set coins = 0"))
+    return sent(world, "buyItem")
+
+
+@trigger("buyItem", "NOT_FOUND")
+def _(world: World) -> Told:
+    return sent(world, "buyItem", ids={"item_id": "a-thing-of-nowhere"})
+
+
+@trigger("wearItem", "NOT_FOUND")
+def _(world: World) -> Told:
+    return sent(world, "wearItem", body={"kind": "outfit", "item": "a-thing-of-nowhere"})

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from codyverse import delivering
 from codyverse.accounts import tokens
@@ -142,6 +142,16 @@ BODIES: dict[str, Any] = {
     "answerStep": _blank,
     "createCourse": lambda _: COURSE | {"key": "another-tea"},
     "replaceCourse": lambda world: COURSE | {"key": world.ids["course_key"]},
+    "reportLesson": lambda world: {"lessonId": world.ids["lesson_id"], "timeSpent": 5, "score": 90},
+    "saveProgress": lambda world: {"lessonId": world.ids["lesson_id"], "completed": False, "timeSpent": 5},
+    "saveDraft": lambda world: {"answer": world.ids["draft"]},
+    "wearItem": lambda _: {"kind": "outfit", "item": None},
+    "chooseNotificationPreferences": lambda _: {
+        "shown": ["badge"],
+        "mailed": ["badge"],
+        "mailHour": 8,
+        "quietHours": None,
+    },
     "createWebhook": lambda _: {"url": f"{WEBHOOK}/another", "events": ["badge.earned"]},
 }
 
@@ -173,7 +183,10 @@ def _things(user_id: int, folder: Path) -> dict[str, Any]:
     things = {"course_id": course_id, "course_key": key, "webhook_id": hook.webhook_id}
     things |= _study(user_id, make_tea(folder))
     [delivery] = deliveries.deliveries_page(user_id, hook.webhook_id, 1, 10).items
-    return things | {"delivery_id": delivery.id}
+    for name, table in (("entry_id", "ledger_entries"), ("notification_id", "notifications")):
+        first = text(f"select min(id) from {table} where user_id = :id")
+        things[name] = session.execute(first, {"id": user_id}).scalar_one()
+    return things | {"delivery_id": delivery.id, "item_id": "scarf"}
 
 
 def _study(user_id: int, lesson_id: int) -> dict[str, Any]:
@@ -194,6 +207,10 @@ def _study(user_id: int, lesson_id: int) -> dict[str, Any]:
         "attempt_id": first,
         "open_attempt_id": opened,
         "step_id": steps[0],
+        "teaching_step_id": session.scalars(
+            select(AttemptStep.step_id).where(AttemptStep.attempt_id == first, ~AttemptStep.asks)
+        ).first(),
         "answer": rehearsal.solution(first, steps[0]),
+        "draft": rehearsal.solution(opened, steps[0]),
         "file_course_id": session.scalars(select(Course.id).where(Course.key == "tea")).one(),
     }

@@ -396,7 +396,10 @@ def counted(seen: list[str], act) -> int:
 
 
 def test_statements_of_the_hot_paths(ada: int, clock, statements: list[str]) -> None:
-    """An answer, and a completion that reaches no goal, badge or level; each of these costs some more when it comes."""
+    """An answer, and a completion that reaches no goal, badge or level; each of these costs some more when it comes.
+
+    Of the completion's ten one asks whether the lesson was the last of its course, one writes for webhooks.
+    """
     first, second, _ = make_course(*[Plan(asks=3)] * 3)
     do_lesson(ada, first)
     clock.shift(timedelta(days=1))
@@ -405,4 +408,4 @@ def test_statements_of_the_hot_paths(ada: int, clock, statements: list[str]) -> 
     answer(ada, attempt_id, one)
     assert counted(statements, lambda: answer(ada, attempt_id, others[0])) <= 4
     answer(ada, attempt_id, others[1])
-    assert counted(statements, lambda: complete(ada, attempt_id)) <= 8
+    assert counted(statements, lambda: complete(ada, attempt_id)) <= 10
