@@ -5,6 +5,7 @@ out and the run goes on.
 """
 
 import itertools
+import json
 import os
 import secrets
 from typing import Any
@@ -19,6 +20,8 @@ EMAIL, PASSWORD = os.environ["STRANGER_EMAIL"], os.environ["STRANGER_PASSWORD"]
 WITHOUT_TOKEN = {"register", "createToken"}
 BY_SESSION = {"listTokens"}
 ENDS_THE_TOKEN = {"eraseMe", "revokeToken"}
+PLACES: dict[str, dict[str, Any]] = json.loads(os.environ["STRANGER_PLACES"])
+"""Parts of paths that want another id than 1: operation → part → which."""
 BEYOND_SCHEMAS: dict[str, set[str]] = {
     # how strong a password is; which addresses, names and time zones there are
     "register": {"password", "email", "name", "timeZone"},
@@ -32,6 +35,9 @@ BEYOND_SCHEMAS: dict[str, set[str]] = {
     "createCourse": {"*"},
     "replaceCourse": {"*"},
     "changeCourse": {"*"},
+    # the draft's shape follows from the step's kind; a step that asks is not read
+    "saveDraft": {"answer"},
+    "readStep": {"stepId"},
     # which names lead to a public address
     "createWebhook": {"url"},
 }
@@ -78,11 +84,15 @@ class Credentials:
 
 @schemathesis.hook
 def map_path_parameters(context: Any, path_parameters: Any) -> Any:
-    """Every other id is 1, which is there: of random ids hardly one is."""
-    return {
-        name: 1 if isinstance(value, int) and value % 2 else value
-        for name, value in (path_parameters or {}).items()
-    }
+    """Every other id is one that is there, mostly 1: of random ids hardly one is."""
+    there = PLACES.get(_name(context.operation), {})
+    return {name: _there(name, value, there) for name, value in (path_parameters or {}).items()}
+
+
+def _there(name: str, value: Any, there: dict[str, Any]) -> Any:
+    if isinstance(value, str):
+        return there.get(name, value) if len(value) % 2 else value
+    return there.get(name, 1) if isinstance(value, int) and value % 2 else value
 
 
 @schemathesis.hook

@@ -157,19 +157,17 @@ def test_the_stream_without_a_stream_process_tells_the_state_and_asks_to_come_ag
     path = "/notifications/stream"
     tell(ada.id, 2)
     state = queries.bell(ada.id, NONE).state
-    told = ada.program.get(path, checked=False)
+    told = ada.program.get(path)
     assert told.response.mimetype == "text/event-stream"
     assert told.headers["Cache-Control"] == "no-store"
     assert told.response.text == f"retry: 15000\nid: {state}\nevent: news\ndata: {state}\n\n"
     for known in ({"headers": {"Last-Event-ID": state}}, {}):
         where = path if known else f"{path}?after={state}"
-        quiet = ada.program.get(where, checked=False, **known).response.text
+        quiet = ada.program.get(where, **known).response.text
         assert "event:" not in quiet
         assert f"id: {state}" in quiet
     tell(ada.id, 3)
-    assert (
-        "event: news" in ada.program.get(path, checked=False, headers={"Last-Event-ID": state}).response.text
-    )
+    assert "event: news" in ada.program.get(path, headers={"Last-Event-ID": state}).response.text
     assert ada.program.get(f"{path}?after=rubbish", status=422).code == "VALIDATION_ERROR"
 
 
