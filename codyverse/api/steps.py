@@ -50,7 +50,7 @@ def read_step(attempt_id: int, step_id: int) -> Reply:
     scope="progress:write",
     body=DraftIn,
     errors=("NOT_FOUND", "CONFLICT"),
-    example={"answer": ["half wri"], "tryNo": 1},
+    example={"answer": "o3f9", "tryNo": 1},
 )
 def save_draft(attempt_id: int, step_id: int, body: DraftIn) -> Reply:
     """It has the shape of an answer to the step and comes back with the attempt. The next answer clears it.
