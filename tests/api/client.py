@@ -171,6 +171,9 @@ def operation_at(app: Flask, method: str, path: str) -> dict[str, Any] | None:
     """The documented operation at this address, with `x-path` and `x-method`."""
     bare = "/api" + path.partition("?")[0]
     wanted = "get" if method == "HEAD" else method.lower()
+    exact = spec_of(app)["paths"].get(bare)
+    if exact is not None and wanted not in exact:
+        return None
     for template, operations in sorted(spec_of(app)["paths"].items(), key=lambda each: each[0].count("{")):
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
         if re.fullmatch(pattern, bare) and wanted in operations:

@@ -111,7 +111,7 @@ def test_a_whole_lesson_with_the_generated_client(committed_app: Flask, tmp_path
         for name in boards:
             board = neo.call(_snake(name), me.id, status=200)
             assert board.user.total_xp == done.rewards.xp
-            assert board.badges.earned > 0
+            assert len(board.badges) > 0
 
 
 def _snake(name: str) -> str:

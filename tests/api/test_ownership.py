@@ -14,7 +14,7 @@ from tests.api.snapshots import changed, state
 from tests.api.world import World, make_world
 
 ALL = list(OPERATIONS.values())
-SHARED = {"lesson_id", "course_id", "module_id", "item_id", "slug"}
+SHARED = {"lesson_id", "step_id", "course_id", "module_id", "item_id", "slug"}
 """Parts of paths that name what belongs to everybody; all other parts name what belongs to one person."""
 
 

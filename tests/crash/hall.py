@@ -41,7 +41,9 @@ PEOPLE = text("""
         (select coalesce(sum(amount), 0) from ledger_entries e where e.user_id = u.id and currency = 'xp') as earned,
         (select count(*) from ledger_entries e where e.user_id = u.id and rule = 'lesson' and currency = 'xp') as paid,
         (select coalesce(sum(lessons), 0) from activity_days d where d.user_id = u.id) as lessons,
-        (select coalesce(sum(xp), 0) from activity_days d where d.user_id = u.id) as day_xp
+        (select coalesce(sum(xp), 0) from activity_days d where d.user_id = u.id) as day_xp,
+        (select coalesce(sum(amount), 0) from ledger_entries e where e.user_id = u.id and currency = 'xp'
+         and rule in ('lesson', 'lesson_again')) as lesson_xp
     from users u join players p on p.user_id = u.id where u.id = any(:people) order by u.id
 """)
 BUSY = text(
@@ -178,7 +180,7 @@ class Hall:
         return self._rows(ATTEMPTS, people)
 
     def people(self, people: list[Learner]) -> list[tuple[int, ...]]:
-        """(person, XP, level, gems, XP of the ledger, lessons paid, lessons on study days, XP on study days)."""
+        """(person, XP, level, gems, XP of the ledger, lessons paid, lessons and XP of study days, XP of lessons)."""
         return self._rows(PEOPLE, people)
 
     def _rows(self, query, people: list[Learner]) -> list[tuple]:  # type: ignore[no-untyped-def, type-arg]

@@ -98,6 +98,14 @@ def postmaster_of(folder: Path) -> psutil.Process:
     return next(each for each in servers if (parent := each.parent()) is None or parent.name() != "postgres")
 
 
+def answers(person: Person, statement: str) -> Any:
+    """What the database says to somebody who connects anew; None while it does not answer."""
+    try:
+        return person.take().sql(statement)
+    except AssertionError:
+        return None
+
+
 def eventually(true: Callable[[], bool], seconds: float = 20) -> bool:
     """Whether it becomes true in time; for what the kernel and PostgreSQL do on their own."""
     deadline = time.monotonic() + seconds

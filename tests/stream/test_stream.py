@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,7 +125,8 @@ def run(app: Flask, act: Callable[[Streams], Awaitable[None]]) -> None:
         finally:
             await streams.end()
 
-    asyncio.run(whole())
+    with ThreadPoolExecutor(1) as aside:  # the browser's driver may hold an event loop in this thread
+        aside.submit(copy_context().run, asyncio.run, whole()).result()
 
 
 async def listening(streams: Streams, cookie: str, **more: str) -> Caller:
