@@ -277,6 +277,17 @@ def _header(text: str, kind: str = "string") -> dict[str, Any]:
     return {"description": text, "schema": {"type": kind}}
 
 
+EVENT = {
+    "type": "object",
+    "description": "One event of the stream, as it is read.",
+    "required": ["data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["hello", "news"]},
+        "data": {"type": "string"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
 ALWAYS = {
     "X-Request-Id": _header("The request's id, which the site's log has too."),
     "RateLimit-Limit": _header("Requests a minute.", "integer"),
@@ -336,7 +347,7 @@ def _good(op: Operation, status: int, names: References) -> dict[str, Any]:
     if op.links:
         told["links"] = {name: _link(name, parameters) for name, parameters in op.links.items()}
     if op.media is not None:
-        told["content"] = {op.media: {"schema": {"type": "string"}}}
+        told["content"] = {op.media: {"schema": EVENT}}
     return told
 
 

@@ -439,6 +439,9 @@ def test_study_days(ada: Actor, lesson: int, time_machine) -> None:
     assert (long["since"], long["items"]) == ("2025-06-25", shown["items"])
     for asked in (
         "since=yesterday",
+        "since=0",
+        "until=20260617",
+        "since=2026-02-30",
         "since=2026-13-01",
         "until=2026-06-17T00:00:00Z",
         "day=1",

@@ -1,15 +1,25 @@
 """The parts that all schemas share: strict input, exact output, pages, times, ids."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 BIGINT_MAX = 2**63 - 1
 MOST_PER_PAGE = 100
 Item = TypeVar("Item")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class In(BaseModel):
@@ -49,6 +59,21 @@ Flag = Annotated[
     Literal["true", "false"], WithJsonSchema({"type": "boolean"}), Field(description="true or false")
 ]
 """A yes or no in a query, written in these two ways only."""
+
+
+def _day(given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    if not _DAY.fullmatch(given):
+        raise ValueError("Write the day as 2026-11-28.")
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ValueError("There is no such day.") from None
+
+
+GivenDay = Annotated[date, BeforeValidator(_day), Field(examples=["2026-11-28"])]
+"""A day in a query. Numbers, which could be seconds since 1970, are none."""
 
 
 def line(most: int, *, least: int = 1, **more: Any) -> Any:

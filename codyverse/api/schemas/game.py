@@ -1,11 +1,10 @@
 """The game as JSON."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from codyverse.api.schemas.common import Day, Flag, Id, In, Moment, Out, PageQuery
+from codyverse.api.schemas.common import Day, Flag, GivenDay, Id, In, Moment, Out, PageQuery
 from codyverse.api.schemas.notifications import NotificationOut
 
 Currency = Literal["xp", "coins", "gems"]
@@ -90,7 +89,7 @@ class GoalsQuery(In):
     """How much of the past to tell."""
 
     days: Annotated[int, Field(ge=0, le=60, description="How many past days at most.")] = 7
-    before: Annotated[date | None, Field(description="Past days before this one.")] = None
+    before: Annotated[GivenDay | None, Field(description="Past days before this one.")] = None
 
 
 class GoalsOut(Out):
@@ -116,8 +115,8 @@ class LedgerQuery(PageQuery):
 
     currency: Currency | None = None
     rule: Rule | None = None
-    since: Annotated[date | None, Field(description="From this local date on.")] = None
-    until: Annotated[date | None, Field(description="Up to this local date.")] = None
+    since: Annotated[GivenDay | None, Field(description="From this local date on.")] = None
+    until: Annotated[GivenDay | None, Field(description="Up to this local date.")] = None
 
 
 class LedgerEntryOut(Out):

@@ -1,11 +1,10 @@
 """Progress and reports as JSON."""
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import Field
 
-from codyverse.api.schemas.common import Day, Id, In, Moment, Out
+from codyverse.api.schemas.common import Day, GivenDay, Id, In, Moment, Out
 from codyverse.api.schemas.game import BadgeOut, GoalOut, LevelUpOut
 
 Score = Annotated[float, Field(ge=0, le=100, examples=[87.5])]
@@ -80,8 +79,8 @@ class ProgressOut(Out):
 class DaysQuery(In):
     """Which days, both included; without them the last thirty. Of more than 366 the last are told."""
 
-    since: Annotated[date | None, Field(examples=["2026-11-01"])] = None
-    until: Annotated[date | None, Field(examples=["2026-11-30"])] = None
+    since: GivenDay | None = None
+    until: GivenDay | None = None
 
 
 class DayOut(Out):
