@@ -254,7 +254,8 @@ class Settings(BaseModel):
     def _origins(cls, value: str) -> str:
         for each in value.split():
             parts = urlsplit(each)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+            plain = re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", (parts.hostname or ""))
+            if parts.scheme not in ("http", "https") or not plain or parts.path or parts.query:
                 raise ValueError(f"names {each}, which is no site's address")
         return " ".join(value.split())
 

@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         template_folder=str(ROOT / "templates"),
         static_folder=None,
     )
+    app.url_map.merge_slashes = False
     app.config.update(settings.flask_config())
     app.config.update(_own_config(settings))
     app.extensions["settings"] = settings
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     Compress(app)
     install_assets(app)
+    app.wsgi_app = _ended_bodies(app.wsgi_app)  # type: ignore[method-assign]
     wiring.install()
     http.install(app)
     web.install(app)
@@ -90,6 +92,20 @@ def _connect(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg2://"
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
+
+
+def _ended_bodies(inner: Any) -> Any:
+    """The servers in use end a body's stream where the body ends, also one that came in chunks without a length.
+
+    Without this word Werkzeug takes such a body for none.
+    """
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("HTTP_TRANSFER_ENCODING"):
+            environ["wsgi.input_terminated"] = True
+        return inner(environ, start_response)
+
+    return serve
 
 
 def _serve_static(app: Flask, settings: Settings) -> None:

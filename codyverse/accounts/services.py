@@ -85,7 +85,7 @@ def _clean_name(name: str) -> str:
 
 def _clean_zone(name: str) -> str:
     """A known IANA zone. Raises Invalid."""
-    if name not in available_timezones():
+    if name not in available_timezones() - {"localtime", "Factory"}:  # those mean the server's own, or none
         raise Invalid({"time_zone": ["Choose a time zone from the list."]})
     return name
 

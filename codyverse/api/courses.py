@@ -1,4 +1,4 @@
-"""Courses over the API: everybody reads, authors write courses of their own.
+"""Courses over the API: everybody reads, authors write courses, all of them the same ones.
 
 What reads and renders a document is imported by the writes only: most processes never need it.
 """

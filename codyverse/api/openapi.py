@@ -53,7 +53,7 @@ Everything a learner can do on a page, a program can do here.
 **Sending again.** Every POST takes an `Idempotency-Key` of your own: for 24 hours the same request under the same key has
 one effect and the same answer.
 
-**Limits.** 200 requests a minute; `RateLimit-…` headers say how many are left.
+**Limits.** Each person has so many requests a minute; `RateLimit-…` headers say how many are left.
 """
 
 
@@ -249,7 +249,7 @@ def _header_parameters(op: Operation) -> list[dict[str, Any]]:
                 "in": "header",
                 "required": op.needs_key,
                 "description": "A key of your own, such as a UUID: the same request under it has one effect.",
-                "schema": {"type": "string", "pattern": "^[!#-~]{1,255}$"},
+                "schema": {"type": "string", "pattern": "^[!#-+\\--~]{1,255}$"},
             }
         )
     if op.conditional:

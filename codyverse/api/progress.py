@@ -145,8 +145,8 @@ def save_progress(user_id: str, body: ProgressIn) -> Reply:
 
     That needs the scope `progress:write` and earns nothing; `timeSpent` is an upper bound, for time counts as the server
     sees it pass. Completed, it is the same as POST /gamification/lesson-complete and needs the scope
-    `progress:report`, as does saving for somebody else; without a score nothing is claimed, and a later report with one
-    pays the difference.
+    `progress:report`, as does saving for somebody else; without a score it counts as 0, and a later report with one
+    pays the difference in XP (coins are paid once).
     """
     whose = subject(user_id)
     must_hold("progress:report" if body.completed or whose != principal().id else "progress:write")

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 import orjson
@@ -12,6 +12,7 @@ from flask import Response, current_app, g, request
 from flask_wtf.csrf import CSRFError
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from codyverse.accounts.queries import must_exist
 from codyverse.accounts.tokens import GRANTED_BY_OPERATORS
@@ -25,9 +26,11 @@ from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.errors import Fault, of_domain
 from codyverse.http.security import csrf
 
-_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+"""Of a query only plain digits are a number, not all that Python reads as one."""
 REPLAYED = "Idempotency-Replayed"
-_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Link", "Cache-Control")
+_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Last-Modified", "Link", "Cache-Control")
 
 
 class WrongMediaType(DomainError):
@@ -113,22 +116,32 @@ def _key(op: Operation) -> str | None:
     return found[1] or found[2]
 
 
+def _sent() -> bytes:
+    """The body. Raises RequestEntityTooLarge; of one without a length Werkzeug gives only what fits."""
+    body = request.get_data(cache=True)
+    if request.content_length is None and len(body) >= (request.max_content_length or 0) > 0:
+        raise RequestEntityTooLarge
+    return body
+
+
 def _no_body() -> None:
     """An operation that reads no body takes none but an empty object."""
-    if request.method != "GET" and request.get_data(cache=True) and _json() != {}:
+    if request.method != "GET" and _sent() and _json() != {}:
         raise Invalid({"": ["This takes no body."]})
 
 
 def _json() -> Any:
     if request.mimetype != envelope.JSON and not request.mimetype.endswith("+json"):
         raise WrongMediaType("Send the body as application/json.")
-    return strict_json.read(request.get_data(cache=True))
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise WrongMediaType("Send the body as it is, not compressed.")
+    return strict_json.read(_sent())
 
 
 def _body(op: Operation) -> BaseModel:
     """The validated body. Raises Malformed, WrongMediaType, Invalid with every fault."""
     assert op.body is not None
-    if op.body_optional and not request.get_data(cache=True):
+    if op.body_optional and not _sent():
         value: Any = {}
     else:
         value = _json()
@@ -146,10 +159,18 @@ def _query(schema: type[BaseModel]) -> BaseModel:
         if len(values) > 1:
             raise Invalid({name: ["This stands in the query twice."]})
         given[name] = values[0]
+    for field in schema.model_fields.values():
+        if _is_whole(field.annotation) and not _WHOLE.fullmatch(given.get(field.alias or "", "0")):
+            raise Invalid({field.alias or "": ["Write a whole number in plain digits."]})
     try:
         return schema.model_validate_strings(given, strict=True)
     except ValidationError as fault:
         raise Invalid(_faults(fault, given)) from fault
+
+
+def _is_whole(kind: Any) -> bool:
+    """Whether a field holds a whole number, or none."""
+    return kind is int or any(_is_whole(part) for part in get_args(kind))
 
 
 def _faults(fault: ValidationError, given: Any) -> dict[str, list[str]]:

@@ -67,6 +67,8 @@ limiter = Limiter(
     strategy="moving-window",
     key_prefix="cv:moving-window",
 )
+limiter.request_filter(lambda: request.method == "OPTIONS")
+"""A browser that asks whether it may ask carries no token, and would be charged to the address of its whole class."""
 failures_per_account = limiter.limit(
     _setting("ratelimit_sign_in"), key_func=claimed_account, override_defaults=False, deduct_when=_refused
 )

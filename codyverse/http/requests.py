@@ -41,7 +41,17 @@ def _end(response: Response) -> Response:
     return response
 
 
+def _join_vary(response: Response) -> Response:
+    """One Vary header instead of several, of which the compression that follows would drop all but the first."""
+    given = response.headers.getlist("Vary")
+    if len(given) > 1:
+        names = dict.fromkeys(each.strip() for line in given for each in line.split(","))
+        response.headers["Vary"] = ", ".join(names)
+    return response
+
+
 def install(app: Flask) -> None:
     """Give every request an id (a well-formed one of a proxy is kept) and log it when it is answered."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.after_request(_join_vary)

@@ -2,7 +2,9 @@
 
 import json
 import re
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,7 +14,7 @@ from codyverse.api.openapi import STATUS, codes_of
 from codyverse.api.operation import OPERATIONS
 from codyverse.core.telemetry import configure_logs
 from tests.api.client import Program
-from tests.api.world import World, make_world
+from tests.api.world import PASSWORD, World, make_world
 from tests.conftest import FreshClient, settings_for
 
 ALL = list(OPERATIONS.values())
@@ -167,3 +169,43 @@ def test_the_log_has_a_line_with_the_requests_id(world: World, capfd: pytest.Cap
     assert (line["request_id"], line["status"], line["endpoint"]) == ("find-me-in-the-log", 200, "api.getMe")
     assert line["user_id"] == world.user_id
     assert world.token not in json.dumps(lines)
+
+
+def test_a_body_in_chunks_is_read_to_its_end(world: World) -> None:
+    def chunked(body: bytes) -> Any:
+        headers = {
+            "Authorization": f"Bearer {world.program.token}",
+            "Content-Type": "application/json",
+            "Transfer-Encoding": "chunked",
+        }
+        return world.app.test_client().open(
+            "/api/users/me", method="PATCH", headers=headers, input_stream=BytesIO(body)
+        )
+
+    assert chunked(b'{"name": "In pieces"}').get_json()["data"]["name"] == "In pieces"
+    assert chunked(b'{"name": "' + b"x" * 2_000_000 + b'"}').status_code == 413
+
+
+def test_what_only_looks_like_a_number_or_a_key_or_a_time_is_refused(world: World) -> None:
+    admin = Program(world.app, world.program.token)
+    for odd in ("1_0", "+1", "01", " 1", "١"):
+        assert "page" in admin.get("/notifications", query_string={"page": odd}, status=422).json["details"]
+    key = {"Idempotency-Key": "a,b"}
+    assert admin.post("/notifications/read-all", status=422, headers=key).code == "VALIDATION_ERROR"
+    far = {
+        "email": world.email,
+        "password": PASSWORD,
+        "name": "far",
+        "expiresAt": "9999-12-31T23:59:59-05:00",
+    }
+    assert "expiresAt" in Program(world.app).post("/auth/tokens", far, status=422).json["details"]
+    assert "timeZone" in admin.patch("/users/me", {"timeZone": "localtime"}, status=422).json["details"]
+    packed = {"Content-Encoding": "gzip"}
+    assert (
+        admin.patch("/users/me", {"name": "x"}, status=415, headers=packed).code == "UNSUPPORTED_MEDIA_TYPE"
+    )
+
+
+def test_asking_whether_one_may_ask_is_not_counted(world: World) -> None:
+    told = world.app.test_client().options("/api/users/me")
+    assert "RateLimit-Limit" not in told.headers

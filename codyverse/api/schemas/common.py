@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -47,7 +48,16 @@ Moment = Annotated[
     PlainSerializer(moment_text, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-28T09:30:00.000Z"]}),
 ]
-GivenMoment = Annotated[AwareDatetime, Field(examples=["2030-01-31T12:00:00Z"])]
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as fault:
+        raise ValueError("This is too far away.") from fault
+
+
+GivenMoment = Annotated[AwareDatetime, AfterValidator(_in_utc), Field(examples=["2030-01-31T12:00:00Z"])]
 Day = Annotated[
     date,
     PlainSerializer(lambda day: day.isoformat(), return_type=str),
