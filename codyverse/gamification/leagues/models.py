@@ -39,7 +39,10 @@ class LeagueCohort(Base):
 
 
 class LeagueMember(Base):
-    """A learner in the league of one week, under a name of that week. `rank`, `xp`, `lessons` are set when it is closed."""
+    """A learner in the league of one week, under a name of that week.
+
+    `rank`, `xp`, `lessons` are set when it is closed; for who had left before, only `lessons`, which count for the quest.
+    """
 
     __tablename__ = "league_members"
     __table_args__ = (
