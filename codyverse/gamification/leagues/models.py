@@ -11,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Text,
+    func,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -64,4 +65,4 @@ class LeagueMember(Base):
     paid_at: Mapped[datetime | None]
 
 
-register(Personal("league_members", blank={"pseudonym": "Somebody"}))
+register(Personal("league_members", blank={"pseudonym": func.concat("Somebody ", LeagueMember.user_id)}))

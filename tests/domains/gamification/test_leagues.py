@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import event, text
 
 from codyverse import jobs
+from codyverse.accounts import people
 from codyverse.accounts import services as accounts
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import count_statements, db, session, unit_of_work
@@ -136,6 +137,17 @@ def test_a_day_counts_up_to_the_cap(app: Flask, clock) -> None:
     board = queries.board(who, now())
     assert board is not None
     assert board.mine.xp == rules.DAILY_XP_CAP + 50
+
+
+def test_two_of_one_league_can_both_be_erased(app: Flask, clock) -> None:
+    learners = [member(), member()]
+    with unit_of_work():
+        for who in learners:
+            services.join(who, MONDAY, now())
+            people.erase(who)
+            people.erase(who)
+    names = session.execute(text("select pseudonym from league_members order by user_id")).scalars()
+    assert list(names) == [f"Somebody {who}" for who in learners]
 
 
 def test_nobody_joins_a_league_that_is_closed(app: Flask, clock) -> None:
