@@ -21,6 +21,7 @@ from codyverse.api.schemas.people import (
 from codyverse.core.clock import now
 from codyverse.core.errors import Invalid
 from codyverse.gamification import services as game
+from codyverse.gamification.leagues import services as leagues
 from codyverse.http.access import principal
 
 TAG = "People"
@@ -107,7 +108,7 @@ def _change(user_id: int, body: MeIn) -> None:
             streak_mode=wanted.streak_mode,
         )
         if wanted.leagues is not None:
-            services.choose_leagues(user_id, wanted=wanted.leagues)
+            leagues.choose(user_id, wanted=wanted.leagues)
     if (page := body.public_page) is not None:
         kept = profiles.own_profile(user_id)
         profiles.change_profile_page(

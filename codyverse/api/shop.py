@@ -1,6 +1,5 @@
 """The shop and the leagues over the API."""
 
-from codyverse.accounts import services as accounts
 from codyverse.accounts.queries import Principal
 from codyverse.api.operation import Reply, operation
 from codyverse.api.running import nonce_of_key
@@ -150,11 +149,6 @@ def _board(who: Principal, query: LeaderboardQuery) -> LeaderboardOut:
     example={"takingPart": True},
 )
 def choose_leagues(body: LeagueIn) -> Reply:
-    """Opting in, the next lesson of the week puts you into a league. Opting out, you are on no board any more; again is harmless."""
-    who = principal()
-    accounts.choose_leagues(who.id, wanted=body.taking_part)
-    if body.taking_part:
-        services.come_back(who.id)
-    else:
-        services.leave(who.id)
+    """In: your next new lesson puts you into a league; a place you left this week is yours again. Out: you are gone from this week's board."""
+    services.choose(principal().id, wanted=body.taking_part)
     return Reply(body)

@@ -3,10 +3,9 @@
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from codyverse.accounts import services as accounts
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
-from codyverse.gamification.leagues import queries, services
+from codyverse.gamification.leagues import queries, rules, services
 from codyverse.http.access import access, principal
 from codyverse.web.render import left_out, page
 
@@ -28,26 +27,28 @@ def show() -> Response:
         board=queries.board(who.id, now(), chosen) if taking_part else None,
         taking_part=taking_part,
         period=chosen,
+        quest_coins=rules.QUEST_COINS,
     )
 
 
 @bp.post("/join")
 @access("learner")
 def join() -> Response:
-    """Opt in: the next lesson of the week puts the learner into a league."""
+    """Opt in: the next new lesson puts the learner into a league, unless they are in one this week."""
     with unit_of_work():
-        accounts.choose_leagues(principal().id, wanted=True)
-        services.come_back(principal().id)
-    flash("You take part. Your next lesson of this week puts you into a league.")
+        stands = services.choose(principal().id, wanted=True)
+    if stands:
+        flash("You take part, and you stand on this week's board.")
+    else:
+        flash("You take part. Your next new lesson puts you into a league.")
     return redirect(url_for(".show"), 303)
 
 
 @bp.post("/leave")
 @access("learner")
 def leave() -> Response:
-    """Opt out: nobody sees the learner on a board any more."""
+    """Opt out: nobody sees the learner on this week's board any more; weeks that are over stay as they were."""
     with unit_of_work():
-        accounts.choose_leagues(principal().id, wanted=False)
-        services.leave(principal().id)
+        services.choose(principal().id, wanted=False)
     flash("You are out of the leagues. All that you earned stays yours.")
     return redirect(url_for(".show"), 303)

@@ -269,8 +269,15 @@ def test_leagues(ada: Actor, ben: Actor) -> None:
     assert not any("Ada" in place["pseudonym"] for place in board["places"])
     assert ada.program.get("/gamification/leaderboard?period=last").data["places"] == []
     assert ada.program.get("/gamification/leaderboard?period=ever", status=422).code == "VALIDATION_ERROR"
+    for leave, path in (("put", "/gamification/leagues"), ("patch", "/users/me")):
+        body = {"takingPart": False} if leave == "put" else {"preferences": {"leagues": False}}
+        getattr(ben.program, leave)(path, body)
+        left = ada.program.get("/gamification/leaderboard").data
+        assert len(left["places"]) == 1
+        assert left["quest"] == board["quest"]
+        ben.program.put("/gamification/leagues", {"takingPart": True})
+        assert ada.program.get("/gamification/leaderboard").data == board
     ben.program.put("/gamification/leagues", {"takingPart": False})
-    assert len(ada.program.get("/gamification/leaderboard").data["places"]) == 1
     assert ben.program.get("/gamification/leaderboard").data["takingPart"] is False
     for body in ({"takingPart": "yes"}, {"takingPart": 1}, {}):
         assert ada.program.put("/gamification/leagues", body, status=422).code == "VALIDATION_ERROR"

@@ -151,7 +151,7 @@ class PlaceOut(Out):
 
 
 class QuestOut(Out):
-    """What the members do together: `lessons` different ones of `target`."""
+    """What all who joined do together, also those who left: `lessons` of `target`, each counted once for each of them."""
 
     lessons: int
     target: int

@@ -11,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Text,
+    func,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -39,7 +40,10 @@ class LeagueCohort(Base):
 
 
 class LeagueMember(Base):
-    """A learner in the league of one week, under a name of that week. `rank`, `xp`, `lessons` are set when it is closed."""
+    """A learner in the league of one week, under a name of that week.
+
+    `rank`, `xp`, `lessons` are set when it is closed; for who had left before, only `lessons`, which count for the quest.
+    """
 
     __tablename__ = "league_members"
     __table_args__ = (
@@ -61,4 +65,4 @@ class LeagueMember(Base):
     paid_at: Mapped[datetime | None]
 
 
-register(Personal("league_members", blank={"pseudonym": "Somebody"}))
+register(Personal("league_members", blank={"pseudonym": func.concat("Somebody ", LeagueMember.user_id)}))

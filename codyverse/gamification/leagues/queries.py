@@ -1,5 +1,6 @@
 """Reads of the leagues."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -26,8 +27,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Quest:
-    """What the cohort does together: `lessons` different ones of `target`. `reached` while the week runs, too."""
+    """What the cohort does together: `lessons` of `target`, each counted once for each of the `members`.
 
+    Members are all who joined, also those who left. `reached` while the week runs, too.
+    """
+
+    members: int
     lessons: int
     target: int
     coins: int
@@ -64,16 +69,20 @@ def board(user_id: int, at: datetime, period: str = "this") -> Board | None:
 
 
 def _board(user_id: int, membership: Row[Any]) -> Board:
-    rows = session.connection().execute(statements.STANDING, {"cohort_id": membership.cohort_id}).all()
+    members = session.connection().execute(statements.STANDING, {"cohort_id": membership.cohort_id}).all()
+    rows = [row for row in members if row.placed]
     places = rules.ranks([row.xp for row in rows])
-    lessons = sum(row.lessons for row in rows)
-    target = rules.quest_target(len(rows))
     return Board(
         week=membership.week,
         places=tuple(
             Place(rank, row.pseudonym, row.xp, row.lessons, row.user_id == user_id)
             for row, rank in zip(rows, places, strict=True)
         ),
-        quest=Quest(lessons, target, rules.QUEST_COINS, lessons >= target),
+        quest=_quest([row.lessons for row in members]),
         closed=membership.closed_at is not None,
     )
+
+
+def _quest(done: Sequence[int]) -> Quest:
+    target = rules.quest_target(len(done))
+    return Quest(len(done), sum(done), target, rules.QUEST_COINS, rules.quest_reached(done))

@@ -120,8 +120,13 @@ def ranks(xp: Sequence[int]) -> list[int]:
 
 
 def quest_target(members: int) -> int:
-    """How many different lessons the members do together: three for each."""
+    """How many lessons the members do together: three for each."""
     return LESSONS_PER_MEMBER * members
+
+
+def quest_reached(done: Sequence[int]) -> bool:
+    """Whether these lessons are enough, given for each who joined: who leaves stays in both sums."""
+    return bool(done) and sum(done) >= quest_target(len(done))
 
 
 def pseudonym(taken: Container[str], dice: random.Random) -> str:

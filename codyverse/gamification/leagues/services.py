@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 
 from codyverse.accounts.game_days import game_date_for
+from codyverse.accounts.services import choose_leagues
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.locks import lock_key
@@ -57,14 +58,20 @@ def join(user_id: int, week: date, at: datetime) -> None:
     connection.execute(statements.JOIN, whose | {"cohort_id": cohort_id, "pseudonym": name, "at": at})
 
 
-def leave(user_id: int) -> None:
-    """Take a learner off the boards that are still open. Their place stays theirs if they come back. Again is harmless."""
-    session.connection().execute(statements.LEAVE, {"user_id": user_id, "at": now()})
+def choose(user_id: int, *, wanted: bool) -> bool:
+    """Opt into the leagues, or out; whether the learner then stands on the board of their week. Again is harmless.
 
-
-def come_back(user_id: int) -> None:
-    """Put a learner who had left back on the board of this week. Again is harmless."""
-    session.connection().execute(statements.RETURN, {"user_id": user_id})
+    Who opts out leaves the running week only: a week that is over is theirs, closed or not. Who opts in again in the
+    same week has their place back.
+    """
+    at = now()
+    week = rules.week_of(game_date_for(user_id, at))
+    choose_leagues(user_id, wanted=wanted)
+    whose = {"user_id": user_id, "week": week}
+    if wanted:
+        return session.connection().execute(statements.RETURN, whose).rowcount > 0
+    session.connection().execute(statements.LEAVE, whose | {"at": at})
+    return False
 
 
 def due_cohorts(at: datetime) -> list[int]:
@@ -78,6 +85,7 @@ def due_cohorts(at: datetime) -> list[int]:
 def close_cohort(cohort_id: int) -> bool:
     """Fix the result of one cohort: ranks, XP, lessons, whether the quest was reached. False if it was closed already.
 
+    Who left gets no rank; their lessons are kept all the same, for the quest.
     Nothing can change it afterwards, for the week is over for everybody in it; so a run that was killed is repeated
     with the same result.
     """
@@ -86,20 +94,17 @@ def close_cohort(cohort_id: int) -> bool:
     if cohort is None:
         return False
     members = connection.execute(statements.STANDING, {"cohort_id": cohort_id}).all()
-    places = rules.ranks([member.xp for member in members])
-    for member, rank in zip(members, places, strict=True):
-        result = {
-            "user_id": member.user_id,
-            "week": cohort.week,
-            "rank": rank,
-            "xp": member.xp,
-            "lessons": member.lessons,
-        }
-        connection.execute(statements.KEEP_RESULT, result)
-    lessons = sum(member.lessons for member in members)
-    reached = bool(members) and lessons >= rules.quest_target(len(members))
-    outcome = {"cohort_id": cohort_id, "at": now(), "lessons": lessons, "reached": reached}
-    connection.execute(statements.CLOSE, outcome)
+    placed = [member for member in members if member.placed]
+    ranks = rules.ranks([member.xp for member in placed])
+    results = {member.user_id: (rank, member.xp) for member, rank in zip(placed, ranks, strict=True)}
+    for member in members:
+        rank, xp = results.get(member.user_id, (None, None))
+        whose = {"user_id": member.user_id, "week": cohort.week}
+        result = {"rank": rank, "xp": xp, "lessons": member.lessons}
+        connection.execute(statements.KEEP_RESULT, whose | result)
+    done = [member.lessons for member in members]
+    outcome = {"at": now(), "lessons": sum(done), "reached": rules.quest_reached(done)}
+    connection.execute(statements.CLOSE, {"cohort_id": cohort_id} | outcome)
     return True
 
 
@@ -109,7 +114,10 @@ def due_members() -> list[tuple[int, date]]:
 
 
 def settle_member(user_id: int, week: date) -> bool:
-    """Pay a member's share of the quest and publish the result, once; False if that has happened already."""
+    """Pay a member's share of the quest and publish the result, once; False if that has happened already.
+
+    Who left the week has no result to hear of, but is paid like everybody.
+    """
     at = now()
     local_date = game_date_for(user_id, at)
     taken = {"user_id": user_id, "week": week, "at": at}
@@ -118,12 +126,10 @@ def settle_member(user_id: int, week: date) -> bool:
         return False
     settlement = Settlement(WeekPaid(user_id, at, local_date))
     coins = rules.QUEST_COINS if row.quest_reached and row.lessons > 0 else 0
-    settlement.add(
-        Entry("coins", coins, "quest", f"quest:{week}", {"week": str(week), "members": row.members})
-    )
-    news = LeagueClosed(
-        user_id, week, row.rank, row.members, row.xp, bool(row.quest_reached), coins, at, local_date
-    )
-    settlement.announce(news)
+    ranked, together = row.members
+    settlement.add(Entry("coins", coins, "quest", f"quest:{week}", {"week": str(week), "members": together}))
+    if row.rank is not None:
+        result = (row.rank, ranked, row.xp, bool(row.quest_reached))
+        settlement.announce(LeagueClosed(user_id, week, *result, coins, at, local_date))
     settlement.close()
     return True

@@ -15,7 +15,7 @@ TAKEN = text("select pseudonym from league_members where cohort_id = :cohort_id"
 ROOM = text(f"""
     update league_cohorts set size = size + 1
     where id = (
-        select id from league_cohorts where week = :week and size < {COHORT_SIZE} order by number limit 1
+        select id from league_cohorts where week = :week and size < {COHORT_SIZE} and closed_at is null order by number limit 1
     )
     returning id
 """)  # noqa: S608 - our own number
@@ -29,34 +29,42 @@ JOIN = text("""
     values (:user_id, :week, :cohort_id, :pseudonym, :at)
 """)
 LEAVE = text("""
-    update league_members as member set left_at = :at from league_cohorts as cohort
-    where cohort.id = member.cohort_id and cohort.closed_at is null
-        and member.user_id = :user_id and member.left_at is null
+    update league_members set left_at = :at where user_id = :user_id and week = :week and left_at is null
 """)
 RETURN = text("""
-    update league_members as member set left_at = null from league_cohorts as cohort
-    where cohort.id = member.cohort_id and cohort.closed_at is null and member.user_id = :user_id
+    update league_members set left_at = null where user_id = :user_id and week = :week
 """)
+_PLACED = "case when cohort.closed_at is null then member.left_at is null else member.rank is not null end"
+_COUNTS = "(cohort.closed_at is null or member.lessons is not null)"
 STANDING = text(f"""
-    select member.user_id, member.pseudonym, member.rank,
-           coalesce(member.xp, done.xp) as xp, coalesce(member.lessons, done.lessons) as lessons
-    from league_members as member
+    select member.user_id, member.pseudonym, {_PLACED} as placed,
+           coalesce(member.xp, days.xp) as xp, coalesce(member.lessons, done.lessons) as lessons
+    from league_members as member join league_cohorts as cohort on cohort.id = member.cohort_id
     cross join lateral (
-        select coalesce(sum(least(xp, {DAILY_XP_CAP})), 0) as xp, coalesce(sum(distinct_lessons), 0) as lessons
-        from activity_days as day
-        where day.user_id = member.user_id and day.local_date between member.week and member.week + 6
+        select coalesce(sum(least(day.xp, {DAILY_XP_CAP})), 0) as xp from activity_days as day
+        where member.xp is null and day.user_id = member.user_id
+            and day.local_date between member.week and member.week + 6
+    ) as days
+    cross join lateral (
+        select count(distinct attempt.lesson_id) as lessons from attempts as attempt
+        where member.lessons is null and attempt.user_id = member.user_id
+            and attempt.completed_at >= cast(member.week - 7 as timestamp) at time zone 'UTC'
+            and attempt.local_date between member.week and member.week + 6
     ) as done
-    where member.cohort_id = :cohort_id and member.left_at is null
+    where member.cohort_id = :cohort_id and {_COUNTS}
     order by xp desc, member.pseudonym
-""")  # noqa: S608 - our own number
-"""Members of a cohort with the lesson XP of their own seven days, each day up to the cap, and their different lessons."""
+""")  # noqa: S608 - our own texts and number
+"""All who joined a cohort, with the lesson XP of their own seven days, each day up to the cap, and the lessons finished
+in them, each once. Who left is not `placed`: no place on the board, but their lessons and their share of the target stay
+in the quest. `completed_at` only leads to the few rows by their index; the date decides, and no date begins a week early.
+"""
 
-MEMBERSHIP = text("""
+MEMBERSHIP = text(f"""
     select member.cohort_id, member.week, cohort.closed_at, cohort.quest_lessons, cohort.quest_reached
     from league_members as member join league_cohorts as cohort on cohort.id = member.cohort_id
-    where member.user_id = :user_id and member.left_at is null and member.week <= :week
+    where member.user_id = :user_id and member.week <= :week and {_PLACED}
     order by member.week desc limit 2
-""")
+""")  # noqa: S608 - our own text
 DUE_COHORTS = text(
     "select id from league_cohorts where closed_at is null and week <= :last_over order by week, number"
 )
@@ -72,12 +80,15 @@ KEEP_RESULT = text("""
 DUE_MEMBERS = text("""
     select member.user_id, member.week
     from league_members as member join league_cohorts as cohort on cohort.id = member.cohort_id
-    where member.paid_at is null and member.rank is not null and cohort.closed_at is not null
+    where member.paid_at is null and member.lessons is not null and cohort.closed_at is not null
     order by member.week, member.cohort_id, member.user_id
 """)
 TAKE_MEMBER = text("""
     update league_members as member set paid_at = :at from league_cohorts as cohort
     where cohort.id = member.cohort_id and member.user_id = :user_id and member.week = :week and member.paid_at is null
-    returning member.rank, member.xp, member.lessons, cohort.size, cohort.quest_reached,
-        (select count(*) from league_members as other where other.cohort_id = cohort.id and other.rank is not null) as members
+    returning member.rank, member.xp, member.lessons, cohort.quest_reached, (
+            select array[count(other.rank), count(other.lessons)] from league_members as other
+            where other.cohort_id = cohort.id
+        ) as members
 """)
+"""Mark a member as settled; null if that has happened. `members`: how many have a place, how many did the quest."""
