@@ -46,12 +46,17 @@ def show() -> AnyResponse:
     before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else BIGINT_MAX
     currency, rule = _filters()
     who = principal()
+    hidden = who.preferences.hidden
+    found = game.ledger_page(
+        who.id, before_id, currency, PER_PAGE, rule=rule, currencies=currencies, hidden=hidden
+    )
     return page(
         "pages/ledger/ledger.html",
-        ledger=game.ledger_page(who.id, before_id, currency, PER_PAGE, rule=rule, currencies=currencies),
+        ledger=found,
+        first=before_id == BIGINT_MAX,
         currency=currency,
         rule=rule,
-        rules=game.ledger_rules(who.id, currencies, who.preferences.hidden),
+        rules=game.ledger_rules(who.id, currencies, hidden),
         currencies=currencies,
     )
 
@@ -63,18 +68,19 @@ def entry(entry_id: int) -> AnyResponse:
     found = game.ledger_entry(principal().id, entry_id)
     if found.currency not in _shown():
         raise NotFound("There is no such entry.")
-    traceless = MECHANIC_OF.get(found.rule) not in principal().preferences.hidden
+    traceless = found.names_nothing_of(principal().preferences.hidden)
     return page("pages/ledger/entry.html", entry=found, rule=rule_of(found.rule) if traceless else None)
 
 
 @bp.get("/ledger.csv")
 @access("learner")
 def export() -> AnyResponse:
-    """All entries that the filters leave, as CSV, written while they are read."""
+    """All entries that the filters leave, as CSV, in the words of the page, written while they are read."""
     currency, rule = _filters()
+    who = principal()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return Response(
-        _rows(app, principal().id, currency, rule, _shown()),
+        _rows(app, who.id, currency, rule, _shown(), who.preferences.hidden),
         mimetype="text/csv",
         headers={
             "Content-Disposition": 'attachment; filename="cody-verse-ledger.csv"',
@@ -84,27 +90,36 @@ def export() -> AnyResponse:
 
 
 def _rows(
-    app: Flask, user_id: int, currency: str | None, rule: str | None, currencies: tuple[str, ...]
+    app: Flask,
+    user_id: int,
+    currency: str | None,
+    rule: str | None,
+    currencies: tuple[str, ...],
+    hidden: frozenset[str],
 ) -> Iterator[str]:
     """Line after line. Each batch has a database connection only while it is read, however slowly the browser takes it."""
     yield _row(COLUMNS)
     before: int | None = BIGINT_MAX
     while before is not None:
         with app.app_context():
-            found = game.ledger_page(user_id, before, currency, BATCH, rule=rule, currencies=currencies)
-        yield "".join(_row(_cells(each)) for each in found.entries)
+            found = game.ledger_page(
+                user_id, before, currency, BATCH, rule=rule, currencies=currencies, hidden=hidden
+            )
+        yield "".join(_row(_cells(each, hidden)) for each in found.entries)
         before = found.next_before_id
 
 
-def _cells(each: EntryLine) -> tuple[object, ...]:
+def _cells(each: EntryLine, hidden: frozenset[str]) -> tuple[object, ...]:
+    """An entry as the page shows it: rule and source are left empty where they are of what is hidden."""
+    named = each.names_nothing_of(hidden)
     return (
         each.local_date.isoformat(),
         each.created_at.isoformat(),
         each.currency,
         each.amount,
-        each.rule,
-        _harmless(each.reason),
-        each.source,
+        each.rule if named else "",
+        _harmless(each.said(hidden)),
+        each.source if named else "",
         each.lesson_id or "",
         each.attempt_id or "",
     )
