@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -10,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from codyverse.core.errors import NotFound
 from codyverse.gamification import queries as game
 from codyverse.gamification.explain import MECHANIC_OF, RULES, rule_of
-from codyverse.gamification.queries import EntryLine
+from codyverse.gamification.queries import EntryLine, LedgerPage
 from codyverse.http.access import access, principal
 from codyverse.http.security import BIGINT_MAX
 from codyverse.web.render import left_out, page
@@ -78,9 +79,12 @@ def export() -> AnyResponse:
     """All entries that the filters leave, as CSV, in the words of the page, written while they are read."""
     currency, rule = _filters()
     who = principal()
+    hidden = who.preferences.hidden
+    wanted = partial(game.ledger_page, who.id, currency=currency, rule=rule)
+    read = partial(wanted, limit=BATCH, currencies=_shown(), hidden=hidden)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return Response(
-        _rows(app, who.id, currency, rule, _shown(), who.preferences.hidden),
+        _rows(app, read, hidden),
         mimetype="text/csv",
         headers={
             "Content-Disposition": 'attachment; filename="cody-verse-ledger.csv"',
@@ -89,22 +93,13 @@ def export() -> AnyResponse:
     )
 
 
-def _rows(
-    app: Flask,
-    user_id: int,
-    currency: str | None,
-    rule: str | None,
-    currencies: tuple[str, ...],
-    hidden: frozenset[str],
-) -> Iterator[str]:
+def _rows(app: Flask, read: Callable[..., LedgerPage], hidden: frozenset[str]) -> Iterator[str]:
     """Line after line. Each batch has a database connection only while it is read, however slowly the browser takes it."""
     yield _row(COLUMNS)
     before: int | None = BIGINT_MAX
     while before is not None:
         with app.app_context():
-            found = game.ledger_page(
-                user_id, before, currency, BATCH, rule=rule, currencies=currencies, hidden=hidden
-            )
+            found = read(before_id=before)
         yield "".join(_row(_cells(each, hidden)) for each in found.entries)
         before = found.next_before_id
 
