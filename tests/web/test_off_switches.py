@@ -112,7 +112,7 @@ def _paths(who: int, slug: str, lessons: list[int], opened: int) -> dict[str, li
         ],
         "lessons.summary": [f"/lessons/{lesson}/attempts/{attempt}" for lesson, attempt in done],
         "mails.unsubscribe_page": [f"/mails/unsubscribe/{_token(who)}"],
-        "notifications.bell": ["/notifications/bell?after=0"],
+        "notifications.bell": ["/notifications/bell?after=0", "/notifications/bell?after=0&on=dashboard"],
         "notifications.show": ["/notifications", "/notifications?show=unread"],
         "profiles.show": ["/u/ada"],
         "progress.show": ["/progress", "/progress?month=2026-06"],
