@@ -15,8 +15,8 @@ from codyverse.web import htmx
 from codyverse.web.render import left_out, page
 
 bp = Blueprint("shop", __name__, url_prefix="/shop")
-AT_ITEM = "at-item-"
-"""A message of this category stands at its item, to which the page has been scrolled, not above the page."""
+AT_ITEM, PAID_AT_ITEM = "at-item-", "paid-at-item-"
+"""Messages of these categories stand at their item, to which the page has been scrolled, not above the page."""
 
 
 @bp.get("")
@@ -31,8 +31,15 @@ def show() -> Response:
 
 def _shelf(status: int = 200, refused: str = "") -> Response:
     stock = shop.shop(principal().id, now())
-    nonce = secrets.token_urlsafe(12)
-    return page("pages/shop/shop.html", status, shop=stock, nonce=nonce, refused=refused, at_item=AT_ITEM)
+    return page(
+        "pages/shop/shop.html",
+        status,
+        shop=stock,
+        nonce=secrets.token_urlsafe(12),
+        refused=refused,
+        at_item=AT_ITEM,
+        paid_at_item=PAID_AT_ITEM,
+    )
 
 
 @bp.post("/<item>/purchases")
@@ -47,7 +54,7 @@ def buy(item: str) -> Response:
         if htmx.wants_fragment() or "coins" in who.preferences.hidden:
             raise
         return _shelf(STATUS[type(fault)], fault.message)
-    flash(f"Bought: {bought.name}.", AT_ITEM + bought.key)
+    flash(f"Bought: {bought.name}.", PAID_AT_ITEM + bought.key)
     return redirect(url_for(".show", _anchor=f"item-{bought.key}"), 303)
 
 

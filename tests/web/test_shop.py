@@ -49,7 +49,7 @@ def test_buying_twice_with_the_same_form_buys_once(ada: int, learner: Visitor) -
         done = learner.submit(page, "/shop/scarf/purchases")
         assert done.response.location == "/shop#item-scarf"
     page = learner.get("/shop")
-    assert "Bought: Comet scarf. You have 140 coins and 0 gems." in item(page, "scarf")
+    assert "Bought: Comet scarf. You have 140 coins and 0 gems left." in item(page, "scarf")
     assert not page.css(".messages")
     assert "Put on" in item(page, "scarf")
     assert "Bought" not in learner.get("/shop").text
@@ -99,7 +99,9 @@ def test_wearing_shows_on_cody_and_on_the_page(ada: int, learner: Visitor) -> No
         learner.submit(learner.get("/shop"), f"/shop/{key}/purchases")
     for kind, key in (("outfit", "scarf"), ("world", "aurora")):
         learner.post("/shop/wear", {"kind": kind, "item": key})
-        assert "Put on." in (said := item(learner.get("/shop"), key)) or "In use." in said
+        said = item(learner.get("/shop"), key)
+        assert "Put on." in said or "In use." in said
+        assert "You have" not in said, "nothing was paid"
     page = learner.get("/dashboard")
     assert page.css(".onward-cody .cody-cloth")
     assert page.document.get("data-world") == "aurora"
