@@ -317,9 +317,9 @@ def _known(scope: Scope) -> str:
             given = value.decode("latin-1")
     if not given:
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("after", [""])[0]
-    latest, _, unread = given.partition(".")
-    plain = latest.isascii() and latest.isdigit() and unread.isascii() and unread.isdigit()
-    return given if plain and len(given) < 40 else ""
+    parts = given.split(".")
+    plain = len(parts) in {2, 3} and all(part.isascii() and part.isdigit() for part in parts)
+    return given if plain and len(given) < 60 else ""
 
 
 def application(app: Flask, pages: Asgi | None = None) -> Asgi:

@@ -5,7 +5,7 @@ from codyverse.core.events import subscribe
 from codyverse.courses.events import LessonsPublished
 from codyverse.gamification import effects, streak_care
 from codyverse.gamification.badges import BadgeReview, grant_due
-from codyverse.gamification.events import BadgeEarned, GoalReached, LevelReached
+from codyverse.gamification.events import BadgeEarned, GoalReached, ItemBought, LevelReached
 from codyverse.gamification.leagues.events import LeagueClosed
 from codyverse.gamification.leagues.services import league
 from codyverse.gamification.services import on_user_registered
@@ -35,6 +35,7 @@ def install() -> None:
     subscribe(GoalReached, news.on_goal_reached)
     subscribe(BadgeEarned, news.on_badge_earned)
     subscribe(LevelReached, news.on_level_reached)
+    subscribe(ItemBought, news.on_item_bought)
     subscribe(LeagueClosed, news.on_league_closed)
     subscribe(LessonsPublished, news.on_lessons_published)
     subscribe(BadgeEarned, outbox.on_badge_earned)

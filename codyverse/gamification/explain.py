@@ -142,13 +142,18 @@ MECHANIC_OF = MappingProxyType(
 _SAYS_NOTHING = "Something beside your lessons"
 
 
+def traces(rule: str, source: str, hidden: frozenset[str]) -> bool:
+    """Whether an entry's rule or source is a trace of one of these mechanics."""
+    return MECHANIC_OF.get(rule) in hidden or is_trace(source.removeprefix("badge:"), hidden)
+
+
 def reason_without(rule: str, source: str, told: str, hidden: frozenset[str]) -> str:
     """The reason of an entry as somebody reads it who has left out these mechanics.
 
     What a goal or a badge asks may be about any of them, and what was bought may guard a streak; so with something
     hidden these sentences end before they say it.
     """
-    if MECHANIC_OF.get(rule) in hidden or is_trace(source.removeprefix("badge:"), hidden):
+    if traces(rule, source, hidden):
         return _SAYS_NOTHING
     return told.partition(": ")[0] if hidden and rule in {"goal", "badge", "purchase"} else told
 

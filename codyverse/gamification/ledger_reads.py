@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
-from codyverse.gamification.explain import MECHANIC_OF, RULES, Rule, reason, reason_without, rule_of
+from codyverse.gamification.explain import MECHANIC_OF, RULES, Rule, reason, reason_without, rule_of, traces
 
 _PAGE_MAX = 200
 
@@ -33,6 +33,10 @@ class EntryLine:
         """The reason for somebody who has left out these mechanics: theirs are not named."""
         return reason_without(self.rule, self.source, self.reason, hidden)
 
+    def names_nothing_of(self, hidden: frozenset[str]) -> bool:
+        """Whether its rule and source may be shown to somebody who has left out these mechanics."""
+        return not traces(self.rule, self.source, hidden)
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerPage:
@@ -47,6 +51,7 @@ _PAGE = text(f"""
     select {ENTRY} from ledger_entries
     where user_id = :user_id and id < :before_id and currency = any(cast(:currencies as text[]))
         and (cast(:rule as text) is null or rule = cast(:rule as text))
+        and not (rule = 'badge' and :without_badges)
     order by id desc limit :limit
 """)  # noqa: S608 - only the column list above
 CURRENCIES = ("xp", "coins", "gems")
@@ -60,10 +65,11 @@ def ledger_page(
     *,
     rule: str | None = None,
     currencies: Iterable[str] = CURRENCIES,
+    hidden: Container[str] = frozenset(),
 ) -> LedgerPage:
     """The learner's entries below `before_id` (None: from the newest), newest first, by currency and rule if asked.
 
-    `currencies` are those that may be shown at all.
+    `currencies` are those that may be shown at all; whoever has `hidden` badges sees no entries of theirs.
     """
     size = max(1, min(limit, _PAGE_MAX))
     values: dict[str, Any] = {
@@ -71,6 +77,7 @@ def ledger_page(
         "before_id": 2**63 - 1 if before_id is None else before_id,
         "currencies": [each for each in currencies if currency in (None, each)],
         "rule": rule,
+        "without_badges": "badges" in hidden,
         "limit": size + 1,
     }
     lines = [line(row) for row in session.connection().execute(_PAGE, values)]

@@ -164,6 +164,10 @@ class Goal:
     coins: int
 
 
+DAYS_BETWEEN_MENDING = 3
+"""A lesson to do better is among the goals on one day of so many, however long it stays weak."""
+
+
 def wanted_lessons(intensity: str, numbers: GameNumbers = DEFAULTS) -> int:
     """How many lessons must be unfinished at the day's start for goals that only new lessons can reach.
 
@@ -185,8 +189,8 @@ def goals_for(
     """The three goals of a learner's day: the same whenever and wherever it is asked.
 
     Chosen from what is due, by the facts at the day's start: the `intensity`, how many lessons are `unfinished`, and how
-    many finished ones are `weak` (best score below 80), most of all. Somebody with weak lessons is asked to do one
-    better. The other goals are of different kinds out of lessons, xp, minutes and first_try; which of them rest changes
+    many finished ones are `weak` (best score below 80). Somebody with weak lessons is asked to do one better first of
+    all on every third day: on the days between what is new shall come first. The other goals are of different kinds out of lessons, xp, minutes and first_try; which of them rest changes
     by a hash of learner and date. XP and first tries come only from new lessons: with too few left, the kinds are
     lessons, minutes and right (right answers of any lesson), so that every goal can be reached. With XP among the
     `hidden` mechanics no goal is about XP.
@@ -195,7 +199,8 @@ def goals_for(
     kinds = [kind for kind in ("lessons", "xp", "minutes", "first_try") if kind not in hidden]
     if unfinished < targets["lessons"]:
         kinds = ["lessons", "minutes", "right"]
-    due = ["mended"] if weak >= targets["mended"] else []
+    turn = (day.toordinal() + user_id) % DAYS_BETWEEN_MENDING == 0
+    due = ["mended"] if turn and weak >= targets["mended"] else []
     digest = hashlib.sha256(f"goals:{user_id}:{day.isoformat()}".encode()).digest()
     for number in range(len(due) + len(kinds) - GOAL_SLOTS):
         del kinds[digest[number] % len(kinds)]

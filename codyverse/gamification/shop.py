@@ -53,6 +53,7 @@ class _Buyer:
     outfit: str | None
     world: str | None
     weekly: bool
+    sees_levels: bool
     owned: frozenset[str]
     freezes: int
 
@@ -163,10 +164,19 @@ def _buyer(user_id: int, today: date) -> _Buyer:
     row = session.connection().execute(_BUYER, {"user_id": user_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
-    weekly = Preferences.read(row.preferences).streak_mode == "weekly"
+    preferences = Preferences.read(row.preferences)
     freezes = facts_of(user_id).course(today).streak.freezes
-    worn = (row.outfit, row.world, weekly)
-    return _Buyer(row.coins, row.gems, row.level, *worn, frozenset(row.owned or ()), freezes)
+    return _Buyer(
+        coins=row.coins,
+        gems=row.gems,
+        level=row.level,
+        outfit=row.outfit,
+        world=row.world,
+        weekly=preferences.streak_mode == "weekly",
+        sees_levels="xp" not in preferences.hidden,
+        owned=frozenset(row.owned or ()),
+        freezes=freezes,
+    )
 
 
 def _offer(item: Item, buyer: _Buyer) -> Offer:
@@ -194,7 +204,7 @@ def _must_be_possible(item: Item, buyer: _Buyer) -> None:
     says = {
         "weekly": "Your streak counts weeks, and these need no freezes.",
         "held": f"You hold {buyer.freezes} freezes already, and more than that cannot be held.",
-        "level": f"{item.name} can be bought from level {item.level} on.",
+        "level": f"{item.name} can be bought {f'from level {item.level} on' if buyer.sees_levels else 'later'}.",
         "price": f"{item.name} costs {item.price} {item.currency}; {offer.missing} are missing yet.",
     }
     if offer.refusal:

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.courses.events import LessonsPublished
-from codyverse.gamification.events import BadgeEarned, GoalReached, LevelReached
+from codyverse.gamification.events import BadgeEarned, GoalReached, ItemBought, LevelReached
 from codyverse.gamification.leagues.events import LeagueClosed
-from codyverse.notifications.services import tell
+from codyverse.notifications.services import stir, tell
 from codyverse.notifications.statements import FOLLOWERS, LATELY_ACTIVE
 
 LATELY = timedelta(days=60)
@@ -41,6 +41,11 @@ def on_goal_reached(event: GoalReached) -> None:
         "all_reached": event.all_reached,
     }
     tell("goal", f"goal:{event.local_date}:{event.slot}", details, [event.user_id], event.at)
+
+
+def on_item_bought(event: ItemBought) -> None:
+    """No news to whoever bought it; their other tabs show the old balance."""
+    stir(event.user_id)
 
 
 def on_league_closed(event: LeagueClosed) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
@@ -76,13 +76,18 @@ def bell(user_id: int, hidden: frozenset[str]) -> Bell:
     """The bell of somebody who has hidden these mechanics. One statement, on two small indexes."""
     values = {"user_id": user_id, "kinds": list(rules.visible_kinds(hidden))}
     row = session.connection().execute(BELL, values).one()
-    return Bell(row.shown, row.latest, f"{row.latest}.{row.unread}")
+    return Bell(row.shown, row.latest, _state(row))
 
 
 def states(user_ids: Iterable[int]) -> dict[int, str]:
     """The state of each of these people's notifications, as `Bell.state`. One statement."""
     rows = session.connection().execute(STATES, {"user_ids": list(user_ids)})
-    return {row.id: f"{row.latest}.{row.unread}" for row in rows}
+    return {row.id: _state(row) for row in rows}
+
+
+def _state(row: Row[*tuple[Any, ...]]) -> str:
+    """What differs whenever an open page is out of date: by news, by reading, by what was bought in another tab."""
+    return f"{row.latest}.{row.unread}" + (f".{row.bought}" if row.bought else "")
 
 
 def newer_titles(user_id: int, after: int, hidden: frozenset[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from codyverse.core.database import session
 from codyverse.core.errors import Invalid, NotFound
 from codyverse.notifications import rules
 from codyverse.notifications.models import Mail, Notification, NotificationChoices
-from codyverse.notifications.statements import ALIVE_STREAKS, LAST_LESSONS, READ, RECIPIENTS, WRITE
+from codyverse.notifications.statements import ALIVE_STREAKS, LAST_LESSONS, READ, RECIPIENTS, STIR, WRITE
 
 BIGINT_MAX = 2**63 - 1
 BATCH = 1000
@@ -55,6 +55,11 @@ def tell(kind: str, source: str, details: dict[str, Any], user_ids: Sequence[int
         "push": push,
     }
     return int(connection.execute(WRITE, values).one().made)
+
+
+def stir(user_id: int) -> None:
+    """Wake somebody's open pages at the commit without telling them anything: their balance is another now."""
+    session.connection().execute(STIR, {"user_id": user_id})
 
 
 def _shows(kind: str, preferences: dict[str, Any], page_off: Iterable[str] | None) -> bool:

@@ -29,17 +29,23 @@ WRITE = text("""
 """Write what is not there yet and, at the commit, wake the streams of those in `push`. Who does not want it on the
 page gets it as read already, so that turning a kind on again brings no flood."""
 
+STIR = text("select pg_notify(:channel, cast(cast(:user_id as bigint) as text))").bindparams(
+    bindparam("channel", CHANNEL)
+)
+
 STATES = text("""
     select whose.id,
            coalesce((select max(id) from notifications where user_id = whose.id), 0) as latest,
-           (select count(*) from notifications where user_id = whose.id and read_at is null) as unread
+           (select count(*) from notifications where user_id = whose.id and read_at is null) as unread,
+           (select count(*) from purchases where user_id = whose.id) as bought
     from unnest(cast(:user_ids as bigint[])) as whose (id)
 """)
 
 BELL = text("""
     select coalesce((select max(id) from notifications where user_id = :user_id), 0) as latest,
            count(*) as unread,
-           count(*) filter (where kind = any(:kinds)) as shown
+           count(*) filter (where kind = any(:kinds)) as shown,
+           (select count(*) from purchases where user_id = :user_id) as bought
     from notifications where user_id = :user_id and read_at is null
 """)
 

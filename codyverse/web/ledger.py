@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -10,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from codyverse.core.errors import NotFound
 from codyverse.gamification import queries as game
 from codyverse.gamification.explain import MECHANIC_OF, RULES, rule_of
-from codyverse.gamification.queries import EntryLine
+from codyverse.gamification.queries import EntryLine, LedgerPage
 from codyverse.http.access import access, principal
 from codyverse.http.security import BIGINT_MAX
 from codyverse.web.render import left_out, page
@@ -46,12 +47,17 @@ def show() -> AnyResponse:
     before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else BIGINT_MAX
     currency, rule = _filters()
     who = principal()
+    hidden = who.preferences.hidden
+    found = game.ledger_page(
+        who.id, before_id, currency, PER_PAGE, rule=rule, currencies=currencies, hidden=hidden
+    )
     return page(
         "pages/ledger/ledger.html",
-        ledger=game.ledger_page(who.id, before_id, currency, PER_PAGE, rule=rule, currencies=currencies),
+        ledger=found,
+        first=before_id == BIGINT_MAX,
         currency=currency,
         rule=rule,
-        rules=game.ledger_rules(who.id, currencies, who.preferences.hidden),
+        rules=game.ledger_rules(who.id, currencies, hidden),
         currencies=currencies,
     )
 
@@ -63,18 +69,22 @@ def entry(entry_id: int) -> AnyResponse:
     found = game.ledger_entry(principal().id, entry_id)
     if found.currency not in _shown():
         raise NotFound("There is no such entry.")
-    traceless = MECHANIC_OF.get(found.rule) not in principal().preferences.hidden
+    traceless = found.names_nothing_of(principal().preferences.hidden)
     return page("pages/ledger/entry.html", entry=found, rule=rule_of(found.rule) if traceless else None)
 
 
 @bp.get("/ledger.csv")
 @access("learner")
 def export() -> AnyResponse:
-    """All entries that the filters leave, as CSV, written while they are read."""
+    """All entries that the filters leave, as CSV, in the words of the page, written while they are read."""
     currency, rule = _filters()
+    who = principal()
+    hidden = who.preferences.hidden
+    wanted = partial(game.ledger_page, who.id, currency=currency, rule=rule)
+    read = partial(wanted, limit=BATCH, currencies=_shown(), hidden=hidden)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return Response(
-        _rows(app, principal().id, currency, rule, _shown()),
+        _rows(app, read, hidden),
         mimetype="text/csv",
         headers={
             "Content-Disposition": 'attachment; filename="cody-verse-ledger.csv"',
@@ -83,28 +93,28 @@ def export() -> AnyResponse:
     )
 
 
-def _rows(
-    app: Flask, user_id: int, currency: str | None, rule: str | None, currencies: tuple[str, ...]
-) -> Iterator[str]:
+def _rows(app: Flask, read: Callable[..., LedgerPage], hidden: frozenset[str]) -> Iterator[str]:
     """Line after line. Each batch has a database connection only while it is read, however slowly the browser takes it."""
     yield _row(COLUMNS)
     before: int | None = BIGINT_MAX
     while before is not None:
         with app.app_context():
-            found = game.ledger_page(user_id, before, currency, BATCH, rule=rule, currencies=currencies)
-        yield "".join(_row(_cells(each)) for each in found.entries)
+            found = read(before_id=before)
+        yield "".join(_row(_cells(each, hidden)) for each in found.entries)
         before = found.next_before_id
 
 
-def _cells(each: EntryLine) -> tuple[object, ...]:
+def _cells(each: EntryLine, hidden: frozenset[str]) -> tuple[object, ...]:
+    """An entry as the page shows it: rule and source are left empty where they are of what is hidden."""
+    named = each.names_nothing_of(hidden)
     return (
         each.local_date.isoformat(),
         each.created_at.isoformat(),
         each.currency,
         each.amount,
-        each.rule,
-        _harmless(each.reason),
-        each.source,
+        each.rule if named else "",
+        _harmless(each.said(hidden)),
+        each.source if named else "",
         each.lesson_id or "",
         each.attempt_id or "",
     )

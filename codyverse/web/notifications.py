@@ -1,10 +1,15 @@
 """Notifications: the bell, the list, what is read, how somebody wants to hear of things."""
 
+from typing import Any
+
 from flask import Blueprint, flash, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from codyverse.accounts.queries import Principal
+from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
+from codyverse.gamification import queries as game
 from codyverse.http.access import access, principal
 from codyverse.http.security import BIGINT_MAX
 from codyverse.notifications import queries, services
@@ -16,6 +21,8 @@ from codyverse.web.render import fragment, page
 bp = Blueprint("notifications", __name__)
 LIST = "pages/notifications/notifications.html"
 PER_PAGE = 30
+STANDING = frozenset({"xp", "coins", "streak", "goals"})
+"""The mechanics without which the dashboard has no standing."""
 
 
 def _number(text: str, otherwise: int) -> int:
@@ -35,6 +42,14 @@ def show() -> Response:
     return page(LIST, news=news, unread=unread, first=before == BIGINT_MAX)
 
 
+def _standing_on(who: Principal) -> dict[str, Any]:
+    """What the page that asks shows of the game beside its head: the dashboard its goals, streak and level."""
+    if request.args.get("on") != "dashboard" or who.preferences.hidden >= STANDING:
+        return {"goals": None}
+    board = game.board(who.id, now())
+    return {"hud": board.card, "goals": board.goals}
+
+
 @bp.get("/notifications/bell")
 @access("learner")
 def bell() -> Response:
@@ -44,14 +59,16 @@ def bell() -> Response:
     has changed, after two small statements.
     """
     who = principal()
-    now = queries.bell(who.id, who.preferences.hidden)
-    tag = f"{now.state}.{now.unread}"
+    current = queries.bell(who.id, who.preferences.hidden)
+    tag = f"{current.state}.{current.unread}"
     if tag in request.if_none_match:
         response = make_response("", 304)
     else:
-        seen = _number(request.args.get("after", "").partition(".")[0], now.latest)
-        titles = queries.newer_titles(who.id, seen, who.preferences.hidden) if seen < now.latest else ()
-        response = fragment("pages/notifications/bell.html", "live_bell", bell=now, titles=titles)
+        seen = _number(request.args.get("after", "").partition(".")[0], current.latest)
+        titles = queries.newer_titles(who.id, seen, who.preferences.hidden) if seen < current.latest else ()
+        response = fragment(
+            "pages/notifications/bell.html", "live_bell", bell=current, titles=titles, **_standing_on(who)
+        )
     response.set_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
     return htmx.vary(response)

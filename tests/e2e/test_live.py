@@ -8,6 +8,7 @@ from sqlalchemy import text
 from codyverse.core.clock import now
 from codyverse.core.database import db, unit_of_work
 from codyverse.notifications import services
+from tests.domains.gamification.test_shop import give
 from tests.e2e.conftest import Opener, Site
 from tests.e2e.walk import Walk, lesson_ids
 
@@ -41,6 +42,36 @@ def test_what_a_lesson_brings_is_seen_in_another_tab(site: Site, open_page: Open
     expect(tab.locator("#list li").first).to_be_visible(timeout=GENEROUS)
     expect(tab.locator("#news")).not_to_be_empty()
     expect(tab.locator("#hud")).not_to_contain_text(re.compile(r"\b0 XP"))
+
+
+def test_an_open_dashboard_shows_goals_and_streak_as_they_are_reached(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    tab = second_tab(walk.page, "/dashboard")
+    expect(tab.locator("#standing .week-lit")).to_have_count(0)
+    walk.finish(lesson_ids(site, {"choice"})[0])
+    expect(tab.locator("#standing .week-lit")).to_have_count(1, timeout=GENEROUS)
+    expect(tab.locator("#streak-title")).to_have_text("1 day in a row")
+    expect(tab.locator("#level-title")).to_be_visible()
+    walk.page.goto("/dashboard")
+    assert tab.locator("#standing").inner_text() == walk.page.locator("#standing").inner_text()
+
+
+def test_a_purchase_in_one_tab_shows_the_balance_in_another(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    with site.app.app_context():
+        who = db.session.execute(
+            text("select id from users where email = :e"), {"e": walk.email}
+        ).scalar_one()
+        give(who, coins=75)
+        db.session.remove()
+    tab = second_tab(walk.page, "/courses")
+    expect(tab.locator("#hud")).to_contain_text("75")
+    walk.page.goto("/shop")
+    walk.page.locator("#item-scarf").get_by_role("button", name="Buy").click()
+    expect(walk.page.locator("#item-scarf .ware-said")).to_be_in_viewport()
+    expect(tab.locator("#hud")).to_contain_text("15 coins", timeout=GENEROUS)
 
 
 def test_reading_in_one_tab_clears_the_bell_in_the_other(site: Site, open_page: Opener) -> None:

@@ -17,9 +17,11 @@ from codyverse.accounts import services as accounts
 from codyverse.accounts import tokens
 from codyverse.core.clock import now
 from codyverse.core.database import db, unit_of_work
-from codyverse.notifications import services
+from codyverse.gamification import shop
+from codyverse.notifications import queries, services
 from codyverse.stream import API_PATH, PATH, Streams
 from tests.api.client import TIME, token_for
+from tests.domains.gamification.test_shop import give
 from tests.factories import make_user
 from tests.web.visits import Visitor
 
@@ -191,6 +193,26 @@ def test_reading_in_one_tab_is_told_to_the_others(app: Flask) -> None:
         await tab.until("event: news")
 
     run(app, act)
+
+
+def test_a_purchase_wakes_the_other_tabs(app: Flask) -> None:
+    ada, who = cookie_of(app, "ada@example.org"), people.account_by_email("ada@example.org").id
+    give(who, coins=60)
+
+    def buy() -> None:
+        with unit_of_work():
+            shop.purchase(who, "scarf", "nonce-of-a-scarf")
+
+    async def act(streams: Streams) -> None:
+        before = state("ada@example.org")
+        tab = await listening(streams, ada, after=before)
+        await asyncio.to_thread(in_context(app, buy))
+        await tab.until("event: news")
+        page = await listening(streams, ada, after=f"{before}.1")
+        assert not page.news, "a page made after it knows of it"
+
+    run(app, act)
+    assert queries.bell(who, frozenset()).unread == 0, "it is no news"
 
 
 def test_quiet_hours_are_quiet(app: Flask) -> None:

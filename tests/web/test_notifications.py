@@ -1,6 +1,7 @@
 """The bell, the list, choices, unsubscribing, the mails of development: without JavaScript, and what htmx gets."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -9,6 +10,7 @@ from codyverse.accounts import queries as people
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.notifications import post, queries, rules, services
+from tests.domains.study import Plan, do_lesson, make_course
 from tests.web.visits import HTMX, Visitor
 
 
@@ -95,6 +97,34 @@ def test_an_open_page_gets_its_bell_and_a_word(learner: Visitor) -> None:
     again = learner.client.get("/notifications/bell?after=nonsense", headers=HTMX)
     assert again.status_code == 200
     assert 'hx-target="#news"' not in again.text
+
+
+def test_an_open_dashboard_gets_its_goals_streak_and_level_with_the_bell(learner: Visitor) -> None:
+    [lesson] = make_course(Plan(asks=2))
+    page = learner.get("/dashboard")
+    assert not page.css("#standing .week-lit")
+    address = page.css("#bell")[0].get("hx-get")
+    do_lesson(people.account_by_email("ada@example.org").id, lesson)
+    part = learner.get(address, htmx=True)
+    [standing] = part.css('hx-partial[hx-target="#standing"] #standing')
+    assert standing.cssselect(".week-lit.week-today")
+    counts = [each.text_content() for each in standing.cssselect(".goal-count")]
+    assert not all(each.startswith("0 ") for each in counts)
+    fresh = learner.get("/dashboard").css("#standing")[0]
+    assert words_of(standing) == words_of(fresh)
+    assert "on=dashboard" in part.css("#bell")[0].get("hx-get"), "the bell that comes asks for the same again"
+
+
+def words_of(element: Any) -> list[str]:
+    return str(element.text_content()).split()
+
+
+def test_other_pages_and_unknown_ones_get_no_more_than_their_bell(learner: Visitor) -> None:
+    assert "on=" not in learner.get("/courses").css("#bell")[0].get("hx-get")
+    for query in ("after=0", "after=0&on=courses", "after=0&on="):
+        part = learner.get(f"/notifications/bell?{query}", htmx=True)
+        assert part.css("#bell")
+        assert not part.css("#standing")
 
 
 def test_choices_are_saved_and_shown(learner: Visitor) -> None:

@@ -1,5 +1,7 @@
 """A mechanic that a learner leaves out leaves no trace: not on any page, not in what htmx swaps in, not in the words."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ SETTINGS = {"accounts.settings", "notifications.settings", "profiles.edit"}
 """Where one has to name the mechanics in order to choose among them."""
 FOR_BUILDERS = {"pages.gallery", "mails.kept", "mails.kept_html"}
 NO_PAGES = {"pages.live", "ledger.export"}
-"""The export is the learner's whole data, whatever their pages show."""
+"""The export of the wallet is a table of its own, held below."""
 SIGNED_OUT = {"pages.landing", "accounts.register_form", "accounts.sign_in_form"}
 NAMES = {
     "xp": r"\bXP\b|\blevels?\b",
@@ -110,7 +112,7 @@ def _paths(who: int, slug: str, lessons: list[int], opened: int) -> dict[str, li
         ],
         "lessons.summary": [f"/lessons/{lesson}/attempts/{attempt}" for lesson, attempt in done],
         "mails.unsubscribe_page": [f"/mails/unsubscribe/{_token(who)}"],
-        "notifications.bell": ["/notifications/bell?after=0"],
+        "notifications.bell": ["/notifications/bell?after=0", "/notifications/bell?after=0&on=dashboard"],
         "notifications.show": ["/notifications", "/notifications?show=unread"],
         "profiles.show": ["/u/ada"],
         "progress.show": ["/progress", "/progress?month=2026-06"],
@@ -209,6 +211,27 @@ def test_with_everything_left_out_there_is_no_trace_of_the_game(app: Flask, worl
             for each in re.finditer(name, said, re.IGNORECASE)
         ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "left_out", [("badges", "goals", "streak", "leagues"), *[(each,) for each in MECHANICS]]
+)
+def test_the_wallet_as_csv_says_what_its_page_says(
+    app: Flask, world: World, left_out: tuple[str, ...]
+) -> None:
+    hide(world.who, *left_out)
+    learner = Visitor(app).sign_in(EMAIL)
+    rows = list(csv.DictReader(io.StringIO(learner.client.get("/ledger.csv").text)))
+    seen, path = [], "/ledger"
+    while path:
+        page = learner.get(path)
+        seen += [each.text_content().split()[0] for each in page.css(".ledger-amount")]
+        path = next((a.get("href") for a in page.css("a.button") if a.text_content() == "Older entries"), "")
+    assert rows
+    assert [f"{int(row['amount']):+d}" for row in rows] == seen
+    told = " ".join(" ".join(row[name] for name in ("rule", "reason", "source")) for row in rows)
+    for mechanic in left_out:
+        assert not re.findall(NAMES[mechanic], told.replace("_", " "), re.IGNORECASE), mechanic
 
 
 @pytest.mark.parametrize("mechanic", MECHANICS)

@@ -52,6 +52,7 @@ CEILINGS = {
     "league, taking part": 6,
     "notifications": 4,
     "bell": 4,
+    "bell, on the dashboard": 6,
     "bell, nothing new": 2,
     "what to hear of": 4,
     "public page": 5,
@@ -82,6 +83,7 @@ GAME = {
     "league": "/leaderboard",
     "notifications": "/notifications",
     "bell": "/notifications/bell?after=0",
+    "bell, on the dashboard": "/notifications/bell?after=0&on=dashboard",
     "what to hear of": "/notifications/settings",
     "public page, form": "/settings/public",
 }

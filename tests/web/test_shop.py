@@ -49,19 +49,48 @@ def test_buying_twice_with_the_same_form_buys_once(ada: int, learner: Visitor) -
         done = learner.submit(page, "/shop/scarf/purchases")
         assert done.response.location == "/shop#item-scarf"
     page = learner.get("/shop")
-    assert "Bought: Comet scarf." in page.text
+    assert "Bought: Comet scarf. You have 140 coins and 0 gems left." in item(page, "scarf")
+    assert not page.css(".messages")
     assert "Put on" in item(page, "scarf")
+    assert "Bought" not in learner.get("/shop").text
     assert queries.player(ada, now()).coins == 140
 
 
 def test_a_purchase_that_cannot_be_is_a_conflict_with_its_reason(ada: int, learner: Visitor) -> None:
     page = learner.post("/shop/scarf/purchases", {"nonce": "nonce-01"}, status=409)
-    assert "60 are missing yet" in page.text
+    assert "60 are missing yet" in page.css('[role="alert"]')[0].text_content()
+    assert page.css("#item-scarf"), "the shop, not a page of errors"
     assert "60 more to go" in item(learner.get("/shop"), "scarf")
     learner.post("/shop/unicorn/purchases", {"nonce": "nonce-01"}, status=404)
-    learner.post("/shop/scarf/purchases", {}, status=422)
+    incomplete = learner.post("/shop/scarf/purchases", {}, status=422)
+    assert "The form is incomplete" in incomplete.css('[role="alert"]')[0].text_content()
     learner.post("/shop/wear", {"kind": "outfit", "item": "scarf"}, status=404)
     learner.post("/shop/wear", {"kind": "hat", "item": ""}, status=404)
+    short = learner.post("/shop/scarf/purchases", {"nonce": "nonce-01"}, status=409, htmx=True)
+    assert short.css("[data-trouble]"), "htmx gets the alert that it knows how to show"
+
+
+def test_from_the_page_of_a_refusal_one_can_buy_on(ada: int, learner: Visitor) -> None:
+    give(ada, coins=200)
+    form = learner.get("/shop")
+    learner.submit(form, "/shop/scarf/purchases")
+    nonce = f"{form.css('input[name=nonce]')[0].get('value')}-another"
+    page = learner.post("/shop/scarf/purchases", {"nonce": nonce}, status=409)
+    assert "You have that already" in page.css('[role="alert"]')[0].text_content()
+    assert "Put on" in item(page, "scarf")
+    learner.submit(page, "/shop/streak-freeze/purchases")
+    assert "Bought: " in item(learner.get("/shop"), "streak-freeze")
+
+
+def test_a_refusal_names_no_level_to_whoever_left_them_out(ada: int, learner: Visitor) -> None:
+    page = learner.post("/shop/crown/purchases", {"nonce": "nonce-01"}, status=409)
+    assert "from level 8 on" in page.css('[role="alert"]')[0].text_content()
+    learner.post("/settings/preferences", PREFERENCES | {"hidden": ["xp"]})
+    page = learner.post("/shop/crown/purchases", {"nonce": "nonce-02"}, status=409)
+    assert "can be bought later" in page.css('[role="alert"]')[0].text_content()
+    assert "evel" not in page.css("main")[0].text_content()
+    learner.post("/settings/preferences", PREFERENCES | {"hidden": ["coins"]})
+    assert not learner.post("/shop/crown/purchases", {"nonce": "nonce-03"}, status=409).css("#item-crown")
 
 
 def test_wearing_shows_on_cody_and_on_the_page(ada: int, learner: Visitor) -> None:
@@ -70,11 +99,15 @@ def test_wearing_shows_on_cody_and_on_the_page(ada: int, learner: Visitor) -> No
         learner.submit(learner.get("/shop"), f"/shop/{key}/purchases")
     for kind, key in (("outfit", "scarf"), ("world", "aurora")):
         learner.post("/shop/wear", {"kind": kind, "item": key})
+        said = item(learner.get("/shop"), key)
+        assert "Put on." in said or "In use." in said
+        assert "You have" not in said, "nothing was paid"
     page = learner.get("/dashboard")
     assert page.css(".onward-cody .cody-cloth")
     assert page.document.get("data-world") == "aurora"
     assert "Take off" in item(learner.get("/shop"), "scarf")
     learner.post("/shop/wear", {"kind": "world", "item": ""})
+    assert "The usual colours are back." in learner.get("/shop").css(".messages")[0].text_content()
     assert learner.get("/dashboard").document.get("data-world") is None
 
 
@@ -139,9 +172,11 @@ def test_asking_for_more_leaves_today_as_it_is(ada: int, learner: Visitor, lesso
 
 def test_a_weak_lesson_is_due(ada: int, learner: Visitor, lessons: list[int], clock) -> None:
     """Done badly yesterday, it is asked for today; done better, the goal is reached; the goals stay the same all day."""
+    its_turn = NOON + timedelta(days=next(n for n in (1, 2, 3) if (NOON.toordinal() + n + ada) % 3 == 0))
+    clock.move_to(its_turn - timedelta(days=1), tick=False)
     do_lesson(ada, lessons[0], wrong=2)
     assert "mended" not in [goal.kind for goal in queries.goals(ada, now())]
-    clock.move_to(NOON + timedelta(days=1), tick=False)
+    clock.move_to(its_turn, tick=False)
     goals = queries.goals(ada, now())
     assert goals[0].kind == "mended"
     assert "1 lesson done better than before" in learner.get("/dashboard").text
@@ -149,7 +184,7 @@ def test_a_weak_lesson_is_due(ada: int, learner: Visitor, lessons: list[int], cl
     after = queries.goals(ada, now())
     assert [(goal.kind, goal.target) for goal in after] == [(goal.kind, goal.target) for goal in goals]
     assert after[0].reached
-    clock.move_to(NOON + timedelta(days=2), tick=False)
+    clock.move_to(its_turn + timedelta(days=3), tick=False)
     assert "mended" not in [goal.kind for goal in queries.goals(ada, now())]
     assert services.verify_ledger() == ()
 
@@ -228,6 +263,9 @@ def test_pages_of_the_wallet_lose_and_repeat_nothing(ada: int, learner: Visitor)
         older = [each.get("href") for each in page.css("a.button") if each.text_content() == "Older entries"]
         path = older[0] if older else ""
     assert seen == [f"+{n}" for n in range(60, 0, -1)]
+    beyond = learner.get("/ledger?before=1").text
+    assert "There are no older entries." in beyond
+    assert "Nothing yet" not in beyond
 
 
 def test_why_did_i_get_this(ada: int, learner: Visitor, other: Visitor, lessons: list[int]) -> None:

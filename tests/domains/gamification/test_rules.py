@@ -198,6 +198,18 @@ def test_goals_change_from_day_to_day_and_are_the_same_all_day() -> None:
     assert kinds == [tuple(goal.kind for goal in goals_for(7, day, "regular", 10)) for day in days]
 
 
+def test_a_weak_lesson_is_asked_for_every_third_day_and_then_first() -> None:
+    for user_id in range(1, 8):
+        days = [TODAY + timedelta(days=n) for n in range(30)]
+        kinds = [[goal.kind for goal in goals_for(user_id, day, "regular", 10, weak=1)] for day in days]
+        asked = [number for number, each in enumerate(kinds) if "mended" in each]
+        assert asked == list(range(asked[0], 30, 3))
+        assert {kinds[number][0] for number in asked} == {"mended"}
+        assert {len(set(each)) for each in kinds} == {3}
+    without = goals_for(7, TODAY, "regular", 0, weak=9, hidden={"xp"})
+    assert len({goal.kind for goal in without}) == 3
+
+
 @pytest.mark.parametrize(("intensity", "unfinished"), [("casual", 0), ("regular", 1), ("serious", 2)])
 def test_who_has_too_few_new_lessons_left_gets_goals_that_can_be_reached(
     intensity: str, unfinished: int
