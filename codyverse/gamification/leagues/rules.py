@@ -11,6 +11,8 @@ QUEST_COINS = 20
 WEEK = timedelta(days=7)
 _LAST_PLACE_ON_EARTH = timedelta(hours=12)
 _LATEST_DAY_START = timedelta(hours=23)
+_HELD_BACK = timedelta(days=1)
+"""A date that was worked on goes on until it has had its hours, also after a journey: less than a day longer."""
 
 _HOW = [
     "Amber",
@@ -106,11 +108,11 @@ def week_of(day: date) -> date:
 def over_everywhere(week: date) -> datetime:
     """The moment from which nobody's local date can lie in this week any more.
 
-    The last place on earth is twelve hours behind UTC, and the latest start of a day is 23:00: Tuesday 11:00 UTC. So
-    everybody has their own seven days, wherever they live, and nothing counts after the result is known.
+    The last place on earth is twelve hours behind UTC, and the latest start of a day is 23:00: Tuesday 11:00 UTC. A
+    date that somebody took along on a journey may go on for less than a day after that: Wednesday 11:00 UTC. So everybody has their own seven days, wherever they live, and nothing counts after the result is known.
     """
     monday = datetime.combine(week + WEEK, time(), UTC)
-    return monday + _LAST_PLACE_ON_EARTH + _LATEST_DAY_START
+    return monday + _LAST_PLACE_ON_EARTH + _LATEST_DAY_START + _HELD_BACK
 
 
 def ranks(xp: Sequence[int]) -> list[int]:

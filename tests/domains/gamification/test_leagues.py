@@ -16,6 +16,7 @@ from sqlalchemy import event, text
 from codyverse import jobs
 from codyverse.accounts import people
 from codyverse.accounts import services as accounts
+from codyverse.accounts.rules import game_date, owed_until, stamped_date
 from codyverse.core.clock import now, standing_at
 from codyverse.core.database import count_statements, db, session, unit_of_work
 from codyverse.core.errors import Conflict
@@ -66,11 +67,19 @@ def test_equal_xp_shares_a_rank(xp: list[int], ranks: list[int]) -> None:
 
 
 def test_a_week_is_over_when_it_is_over_for_the_last_place_and_the_latest_day() -> None:
-    from codyverse.accounts.rules import game_date
+    over, a_day = rules.over_everywhere(MONDAY), timedelta(days=1)
+    assert game_date(over - a_day - timedelta(seconds=1), "Etc/GMT+12", 23) == MONDAY + timedelta(days=6)
+    assert game_date(over - a_day, "Etc/GMT+12", 23) == MONDAY + timedelta(days=7)
 
-    over = rules.over_everywhere(MONDAY)
-    assert game_date(over - timedelta(seconds=1), "Etc/GMT+12", 23) == MONDAY + timedelta(days=6)
-    assert game_date(over, "Etc/GMT+12", 23) == MONDAY + timedelta(days=7)
+
+def test_a_date_that_was_taken_along_is_over_when_the_week_is() -> None:
+    """Sunday worked on in the last place on earth, then a move to anywhere, where days begin at any hour."""
+    sunday, over = MONDAY + timedelta(days=6), rules.over_everywhere(MONDAY)
+    owed = owed_until(sunday, "Etc/GMT+12", 23)
+    places = [(zone, hour) for zone in ("Etc/GMT+12", "UTC", "Etc/GMT-14") for hour in range(24)]
+    assert all(stamped_date(over, *place, sunday, owed) > sunday for place in places)
+    tuesday = over - timedelta(days=1)
+    assert any(stamped_date(tuesday, *place, sunday, owed) == sunday for place in places)
 
 
 def test_nobody_is_put_into_a_league_unasked(app: Flask, clock) -> None:
