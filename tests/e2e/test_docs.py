@@ -53,7 +53,8 @@ def run(page: Page, operation: str) -> Locator:
 
 def answered(block: Locator, status: int) -> str:
     """The body of the answer, once there is one with this status."""
-    answer = block.locator(".live-responses-table tr.response", has_text=str(status))
+    code = block.page.locator(".response-col_status", has_text=re.compile(rf"^\s*{status}\b"))
+    answer = block.locator(".live-responses-table tr.response").filter(has=code)
     answer.wait_for()
     return answer.locator(".highlight-code").first.inner_text()
 
