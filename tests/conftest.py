@@ -2,6 +2,7 @@
 
 import contextvars
 import itertools
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import scoped_session
 
 from codyverse import create_app
@@ -19,6 +21,7 @@ from codyverse.gamification import badge_catalogue
 from config import load_settings
 
 TEMPLATE = "cv_template"
+INSUFFICIENT_PRIVILEGE = "42501"
 _numbers = itertools.count(1)
 
 
@@ -55,6 +58,18 @@ def statement(url: str, sql: str) -> None:
     with engine.connect() as connection:
         connection.execute(text(sql))
     engine.dispose()
+
+
+def drop_database(url: str, name: str) -> None:
+    """Drop it with whoever is still connected. A worker of autovacuum belongs to the superuser, and is waited for."""
+    for patience in range(300, -1, -1):
+        try:
+            statement(url, f"drop database {name} with (force)")
+            break
+        except ProgrammingError as fault:
+            if getattr(fault.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE or patience == 0:
+                raise
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +130,7 @@ def committed_app(cluster: str) -> Iterator[Flask]:
         yield made
         db.session.remove()
         db.engine.dispose()
-    statement(cluster, f"drop database {name} with (force)")
+    drop_database(cluster, name)
 
 
 @pytest.fixture

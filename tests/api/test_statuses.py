@@ -24,7 +24,7 @@ from config import load_settings
 from tests.api.client import Program, Told, at_once, check, token_for
 from tests.api.triggers import TRIGGERS
 from tests.api.world import NOWHERE, World, make_world
-from tests.conftest import TEMPLATE, FreshClient, named, statement
+from tests.conftest import TEMPLATE, FreshClient, drop_database, named, statement
 from tests.factories import make_user
 
 ALL = list(OPERATIONS.values())
@@ -314,7 +314,7 @@ def test_a_permission_that_is_missing(cluster: str, tmp_path: Path) -> None:
                         broken.add(op.id)
             assert broken == set(OPERATIONS)
     finally:
-        statement(cluster, "drop database cv_api_broken with (force)")
+        drop_database(cluster, "cv_api_broken")
 
 
 def test_a_database_that_is_gone(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from codyverse import create_app
 from codyverse.core.database import db
-from tests.conftest import TEMPLATE, named, settings_for, statement
+from tests.conftest import TEMPLATE, drop_database, named, settings_for, statement
 from tests.crash.hall import Hall
 from tests.domains.study import Plan, make_course
 from tests.e2e.conftest import environment, free_port, stop
@@ -29,4 +29,4 @@ def hall(cluster: str) -> Iterator[Hall]:
                 stop(made.process)
             db.session.remove()
             db.engine.dispose()
-            statement(cluster, f"drop database {name} with (force)")
+            drop_database(cluster, name)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from codyverse import create_app
 from codyverse.core.database import db
 from config import load_settings
-from tests.conftest import TEMPLATE, FreshClient, named, statement
+from tests.conftest import TEMPLATE, FreshClient, drop_database, named, statement
 from tests.factories import make_user
 from tests.web.visits import HTMX, Visitor, checked
 
@@ -80,7 +80,7 @@ def real_app(cluster: str) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
-    statement(cluster, "drop database cv_broken with (force)")
+    drop_database(cluster, "cv_broken")
 
 
 def test_a_broken_permission_is_a_plain_500_with_the_request_id(real_app: Flask) -> None:
