@@ -170,12 +170,11 @@ class Stats:
 
 
 class Counted:
-    """Hits and misses of one application, and the locks that let equal misses wait for the first."""
+    """Hits and misses of one application."""
 
     def __init__(self) -> None:
         self.looks: Counter[tuple[str, bool]] = Counter()
         self.lock = threading.Lock()
-        self.working: dict[str, threading.Lock] = {}
 
     def count(self, lifetime: Lifetime, hits: int, misses: int) -> None:
         with self.lock:
@@ -207,29 +206,6 @@ def _counted() -> Counted:
     return found
 
 
-def kept(lifetime: Lifetime, key: str, work_out: Callable[[], Value]) -> Value:
-    """The value under this key, worked out if nobody holds it. Of equal misses at once in a process one works."""
-    name, held, counted = f"{lifetime}:{key}", levels(), _counted()
-    found = held.get(name)
-    if found is not None:
-        counted.count(lifetime, 1, 0)
-        value: Value = found
-        return value
-    with counted.lock:
-        mine = counted.working.setdefault(name, threading.Lock())
-    with mine:
-        found = held.get(name)
-        if found is not None:
-            counted.count(lifetime, 1, 0)
-            return found  # type: ignore[no-any-return]
-        counted.count(lifetime, 0, 1)
-        value = work_out()
-        held.set(name, value, SECONDS[lifetime])
-    with counted.lock:
-        counted.working.pop(name, None)
-    return value
-
-
 def kept_many(
     lifetime: Lifetime, prefix: str, ids: Iterable[Key], work_out: Callable[[list[Key]], dict[Key, Value]]
 ) -> dict[Key, Value]:
@@ -243,11 +219,6 @@ def kept_many(
         found[each] = value
         held.set(names[each], value, SECONDS[lifetime])
     return {each: value for each, value in found.items() if value is not None}
-
-
-def forget(lifetime: Lifetime, key: str) -> None:
-    """Hold this no longer; for `after_commit`."""
-    levels().delete(f"{lifetime}:{key}")
 
 
 def stats() -> tuple[Stats, ...]:
