@@ -117,7 +117,13 @@ def purchase(user_id: int, key: str, nonce: str) -> Item:
     if item is None:
         raise NotFound("The shop has nothing of that name.")
     if not _NONCE.fullmatch(nonce):
-        raise Invalid({"nonce": ["The purchase carries no proper number of its own: open the shop again and buy from there."]})
+        raise Invalid(
+            {
+                "nonce": [
+                    "The purchase carries no proper number of its own: open the shop again and buy from there."
+                ]
+            }
+        )
     at = now()
     today = game_date_for(user_id, at)
     which = {"user_id": user_id, "nonce": nonce}
