@@ -24,6 +24,7 @@ from codyverse.core.errors import Conflict, DomainError, Invalid, NotAllowed
 from codyverse.core.idempotency import Kept, Once
 from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.errors import Fault, of_domain
+from codyverse.http.repeating import say_harmless
 from codyverse.http.security import csrf
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
@@ -47,6 +48,8 @@ def endpoint(op: Operation) -> Callable[..., Response]:
         _check_rights(op)
         given = dict(path)
         key = _key(op) if op.method == "POST" else None
+        if key is not None or getattr(op.view, "harmless_again", False):
+            say_harmless()
         if op.body is not None:
             given["body"] = _body(op)
         else:

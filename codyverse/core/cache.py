@@ -18,7 +18,9 @@ from flask import Flask, current_app
 from flask_caching import Cache
 from flask_caching.backends.base import BaseCache
 from flask_caching.backends.rediscache import RedisCache
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from codyverse.core import metrics
 
@@ -56,7 +58,12 @@ class Levels(BaseCache):
         if address:
             import redis
 
-            client = redis.Redis.from_url(address, socket_timeout=patience, socket_connect_timeout=patience)
+            client = redis.Redis.from_url(
+                address,
+                socket_timeout=patience,
+                socket_connect_timeout=patience,
+                retry=Retry(NoBackoff(), 0),  # the library's own would make a dead Valkey cost seconds
+            )
             far = RedisCache(host=client, key_prefix="cody:")
         return cls(far)
 

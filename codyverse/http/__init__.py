@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from codyverse.http import access, errors, limits, requests, security
+from codyverse.http import access, errors, limits, repeating, requests, security
 
 
 def install(app: Flask) -> None:
@@ -12,3 +12,4 @@ def install(app: Flask) -> None:
     limits.install(app)
     access.install(app)
     errors.install(app)
+    repeating.install(app)

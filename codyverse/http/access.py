@@ -16,6 +16,7 @@ from codyverse.accounts import queries, tokens
 from codyverse.accounts.queries import Principal
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
+from codyverse.core.resilience import again
 
 log = logging.getLogger(__name__)
 
@@ -133,5 +134,5 @@ def _note_use(response: Response) -> Response:
 
 def install(app: Flask) -> None:
     """Check the policy before every request; keep afterwards that a token was used."""
-    app.before_request(_enforce)
+    app.before_request(lambda: again(_enforce))
     app.after_request(_note_use)

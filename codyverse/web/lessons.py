@@ -15,6 +15,7 @@ from codyverse.gamification import queries as game
 from codyverse.gamification.badge_queries import BadgeView
 from codyverse.gamification.queries import Rewards
 from codyverse.http.access import access, principal
+from codyverse.http.repeating import harmless_again
 from codyverse.progress import queries, services
 from codyverse.progress.queries import PlayerView
 from codyverse.web import answers, htmx
@@ -70,6 +71,7 @@ def _player_page(player: PlayerView, status: int = 200, fault: str = "") -> Resp
 
 @bp.post("/<id:lesson_id>/start")
 @access("learner")
+@harmless_again
 def start(lesson_id: int) -> Response:
     """Begin the lesson, or go on with it if it is open."""
     with unit_of_work():
@@ -80,6 +82,7 @@ def start(lesson_id: int) -> Response:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/answer")
 @access("learner")
+@harmless_again
 def answer(lesson_id: int, step_id: int) -> Response:
     """Grade an answer and show the verdict; what cannot be graded comes back with the reason."""
     attempt_id = _open_attempt(lesson_id)
@@ -110,6 +113,7 @@ def _try_no() -> int:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/read")
 @access("learner")
+@harmless_again
 def read(lesson_id: int, step_id: int) -> Response:
     """A teaching step was read: on to the next one."""
     attempt_id = _open_attempt(lesson_id)
@@ -127,6 +131,7 @@ def _next_step(lesson_id: int, attempt_id: int, step_id: int) -> Response:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/hint")
 @access("learner")
+@harmless_again
 def hint(lesson_id: int, step_id: int) -> Response:
     """One more hint; they cost nothing. What is half written comes along and is kept."""
     attempt_id = _open_attempt(lesson_id)
@@ -157,6 +162,7 @@ def _keep_draft(attempt_id: int, step_id: int) -> None:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/draft")
 @access("learner")
+@harmless_again
 def draft(lesson_id: int, step_id: int) -> Response:
     """Keep a half-written answer."""
     attempt_id = _open_attempt(lesson_id)
@@ -167,6 +173,7 @@ def draft(lesson_id: int, step_id: int) -> Response:
 
 @bp.post("/<id:lesson_id>/complete")
 @access("learner")
+@harmless_again
 def complete(lesson_id: int) -> Response:
     """Finish the lesson. Sent again, it shows the same summary."""
     attempt_id = _attempt_to_complete(lesson_id)
