@@ -1,7 +1,7 @@
 """What is kept for a while instead of being asked for again: four lifetimes, two levels, behind Flask-Caching.
 
-Kept is only what cannot be wrong: rows that never change, or values whose key carries a version. Memory comes first,
-then the Valkey that REDIS_URL names. A Valkey that is gone or slow is one that holds nothing: the answer is worked out,
+Kept is only what cannot be wrong: rows that never change (`kept_many`), or values whose key carries a version (`kept`),
+which the domain reads from the database each time. Memory comes first, then the Valkey that REDIS_URL names. A Valkey that is gone or slow is one that holds nothing: the answer is worked out,
 and it is not asked again for a few seconds.
 """
 
@@ -21,6 +21,7 @@ from flask_caching.backends.rediscache import RedisCache
 from redis.exceptions import RedisError
 
 from codyverse.core import metrics
+from codyverse.core.flights import Flights
 
 log = logging.getLogger(__name__)
 Lifetime = Literal["user", "courses", "static", "responses"]
@@ -33,6 +34,10 @@ MOST_ENTRIES = 10_000
 """In one process's memory; the one that was not asked for longest goes first."""
 REST_SECONDS = 5.0
 """So long a Valkey that failed is left alone."""
+CLAIM_SECONDS, LOOK_AGAIN_SECONDS = 1.0, 0.02
+"""So long one process waits for another that works the same out, and how often it looks."""
+VERSIONED = "@"
+"""Stands before the version in a key."""
 cache = Cache()
 
 
@@ -44,6 +49,7 @@ class Levels(BaseCache):
         self.far = far
         self.resting_until = 0.0
         self._held: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._newest: dict[str, str] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -71,11 +77,24 @@ class Levels(BaseCache):
             return found[1]
 
     def _hold(self, key: str, value: Any, seconds: float) -> None:
+        """Of what carries a version only the one that came last is held."""
+        name, marked, _ = key.rpartition(VERSIONED)
         with self._lock:
+            if marked:
+                before = self._newest.get(name, key)
+                if before != key:
+                    self._held.pop(before, None)
+                self._newest[name] = key
             self._held[key] = (time.monotonic() + seconds, value)
             self._held.move_to_end(key)
             while len(self._held) > MOST_ENTRIES:
-                self._held.popitem(last=False)
+                self._forget(self._held.popitem(last=False)[0])
+
+    def _forget(self, key: str) -> None:
+        self._held.pop(key, None)
+        name = key.rpartition(VERSIONED)[0]
+        if self._newest.get(name) == key:
+            del self._newest[name]
 
     def sizes(self) -> Counter[str]:
         """How many entries this process holds, by lifetime."""
@@ -94,6 +113,27 @@ class Levels(BaseCache):
             self.resting_until = time.monotonic() + REST_SECONDS
             log.warning("the cache does not answer, and is left alone for %s s: %s", REST_SECONDS, fault)
             return otherwise
+
+    def claim(self, key: str) -> bool:
+        """Say that this process works `key` out; False if another one is at it. Given back by itself after a second."""
+        milliseconds = int(CLAIM_SECONDS * 1000)
+        return self._ask_far(
+            lambda far: bool(far._write_client.set(f"cody:claim:{key}", b"1", nx=True, px=milliseconds)),
+            otherwise=True,
+        )
+
+    def let_go(self, key: str) -> None:
+        """The work is done, or could not be done: whoever waits may look, or do it."""
+        self._ask_far(lambda far: far._write_client.delete(f"cody:claim:{key}"), otherwise=0)
+
+    def await_other(self, key: str) -> Any:
+        """What the process finds that has claimed it; None if it gives up, or takes too long."""
+        until = time.monotonic() + CLAIM_SECONDS
+        while (found := self.get(key)) is None and time.monotonic() < until:
+            if not self._ask_far(lambda far: far._read_client.exists(f"cody:claim:{key}"), otherwise=0):
+                return self.get(key)
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return found
 
     def state(self) -> State:
         """Offline is a Valkey that is set and does not answer."""
@@ -139,7 +179,7 @@ class Levels(BaseCache):
     def delete(self, key: str) -> bool:
         """Hold it no longer."""
         with self._lock:
-            self._held.pop(key, None)
+            self._forget(key)
         return bool(self._ask_far(lambda far: bool(far.delete(key)), otherwise=True))
 
     def has(self, key: str) -> bool:
@@ -150,6 +190,7 @@ class Levels(BaseCache):
         """Hold nothing."""
         with self._lock:
             self._held.clear()
+            self._newest.clear()
         return bool(self._ask_far(lambda far: bool(far.clear()), otherwise=True))
 
 
@@ -180,8 +221,10 @@ class Counted:
         with self.lock:
             self.looks[lifetime, True] += hits
             self.looks[lifetime, False] += misses
-        metrics.cache_reads.labels(lifetime, "hit").inc(hits)
-        metrics.cache_reads.labels(lifetime, "miss").inc(misses)
+        if hits:
+            metrics.cache_reads.labels(lifetime, "hit").inc(hits)
+        if misses:
+            metrics.cache_reads.labels(lifetime, "miss").inc(misses)
 
 
 def install(app: Flask, redis_url: str | None, timeout_s: float) -> None:
@@ -193,6 +236,7 @@ def install(app: Flask, redis_url: str | None, timeout_s: float) -> None:
     }
     cache.init_app(app, config)
     app.extensions["cache_counted"] = Counted()
+    app.extensions["cache_flights"] = Flights()
 
 
 def levels(app: Flask | None = None) -> Levels:
@@ -219,6 +263,35 @@ def kept_many(
         found[each] = value
         held.set(names[each], value, SECONDS[lifetime])
     return {each: value for each, value in found.items() if value is not None}
+
+
+def kept(lifetime: Lifetime, name: str, version: str, work_out: Callable[[], Value]) -> Value:
+    """What `work_out` finds, kept under `name` while the version is this one.
+
+    The version must have been read from the database before; then what is kept is never older than it says. Equal misses
+    at once are worked out once, also between processes that share a Valkey. What raises is not kept, nor is None. Who may
+    see a value is not asked here: what belongs to one person has their id in its name.
+    """
+    held, key = levels(), f"{lifetime}:{name}{VERSIONED}{version}"
+    found = held.get(key)
+    _counted().count(lifetime, found is not None, found is None)
+    if found is not None:
+        return found  # type: ignore[no-any-return]
+    flights: Flights = current_app.extensions["cache_flights"]
+    return flights.once(key, lambda: _work_out(held, lifetime, key, work_out))
+
+
+def _work_out(held: Levels, lifetime: Lifetime, key: str, work_out: Callable[[], Value]) -> Value:
+    if not held.claim(key):
+        other: Value | None = held.await_other(key)
+        if other is not None:
+            return other
+    try:
+        value = work_out()
+        held.set(key, value, SECONDS[lifetime])
+    finally:
+        held.let_go(key)
+    return value
 
 
 def stats() -> tuple[Stats, ...]:
