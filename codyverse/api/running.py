@@ -56,7 +56,7 @@ def endpoint(op: Operation) -> Callable[..., Response]:
         given |= {"query": _query(op.query)} if op.query is not None else {}
         if op.of_content:
             return _send(
-                op, kept_of_content(_name_of(op, given), lambda: _tell(op, op.view(**given)), "responses")
+                op, kept_of_content(_name_of(given), lambda: _tell(op, op.view(**given)), "responses")
             )
         if not op.writes:
             return _answer(op, op.view(**given))
@@ -264,7 +264,7 @@ class _Told:
     tag: str | None
 
 
-def _name_of(op: Operation, given: Mapping[str, Any]) -> str:
+def _name_of(given: Mapping[str, Any]) -> str:
     """What tells this answer of an operation from its others."""
     query = given.get("query")
     return f"api:{request.path}?{query.model_dump_json() if query is not None else ''}"

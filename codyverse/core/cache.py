@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
@@ -101,6 +101,14 @@ class Levels(BaseCache):
         with self._lock:
             return Counter(key.partition(":")[0] for key in self._held)
 
+    def shared_sizes(self) -> Counter[str]:
+        """How many entries Valkey holds, by lifetime."""
+        keys: list[bytes] = self._ask_far(
+            lambda far: list(far._read_client.scan_iter("cody:*", count=1000)), otherwise=[]
+        )
+        names = (key.decode().split(":")[1] for key in keys)
+        return Counter(name for name in names if name in SECONDS)
+
     # --- Valkey ---
 
     def _ask_far(self, act: Callable[[RedisCache], Value], otherwise: Value) -> Value:
@@ -187,16 +195,16 @@ class Levels(BaseCache):
         return self.get(key) is not None
 
     def clear(self) -> bool:
-        """Hold nothing."""
+        """Hold nothing; False if a Valkey that is set did not answer, and holds what it held."""
         with self._lock:
             self._held.clear()
             self._newest.clear()
-        return bool(self._ask_far(lambda far: bool(far.clear()), otherwise=True))
+        return bool(self._ask_far(lambda far: bool(far.clear()) or True, otherwise=self.far is None))
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Of one lifetime, in this process since it began. `rate` is the share of hits, None before the first look."""
+    """Of one lifetime, since the processes began. `rate` is the share of hits, None before the first look."""
 
     lifetime: Lifetime
     seconds: int
@@ -294,10 +302,13 @@ def _work_out(held: Levels, lifetime: Lifetime, key: str, work_out: Callable[[],
     return value
 
 
-def stats() -> tuple[Stats, ...]:
-    """Each lifetime's figures in this process."""
-    looks, sizes = _counted().looks, levels().sizes()
+def stats(entries: Mapping[str, int] | None = None) -> tuple[Stats, ...]:
+    """Each lifetime's figures: looks of all processes where they add up, else of this one; entries of this one's memory
+    unless others are told.
+    """
+    looks = metrics.cache_looks() or _counted().looks
+    sizes = levels().sizes() if entries is None else entries
     return tuple(
-        Stats(name, seconds, looks[name, True], looks[name, False], sizes[name])
+        Stats(name, seconds, looks[name, True], looks[name, False], sizes.get(name, 0))
         for name, seconds in SECONDS.items()
     )

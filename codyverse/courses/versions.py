@@ -15,6 +15,7 @@ from codyverse.core.database import session
 
 COLUMN = "(select content_state.version::text from content_state)"
 """The version, as a column of a statement that is sent anyway; `remember` takes it."""
+_RENEW = text("update content_state set version = gen_random_uuid()")
 _VERSION = text(f"select {COLUMN}")
 _KNOWN, _WRITTEN = "codyverse_content_version", "codyverse_content_written"
 Value = TypeVar("Value")
@@ -29,6 +30,11 @@ def content_version() -> str:
 def remember(version: str) -> None:
     """Take the version that another statement brought, for the rest of this session."""
     session.info[_KNOWN] = version
+
+
+def renew() -> None:
+    """Let nothing that is kept be asked for again, in any process, once this transaction is committed."""
+    session.connection().execute(_RENEW)
 
 
 def about_to_write() -> None:
