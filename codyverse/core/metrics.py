@@ -5,6 +5,7 @@ they start.
 """
 
 import os
+from collections import Counter as Counting
 from typing import Any
 
 from prometheus_client import REGISTRY as OWN
@@ -29,6 +30,17 @@ def registry() -> CollectorRegistry:
     shared = CollectorRegistry()
     multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
     return shared
+
+
+def cache_looks() -> Counting[tuple[str, bool]] | None:
+    """Looks into the cache by lifetime and whether they hit, of all processes; None where they do not add up."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return None
+    looks: Counting[tuple[str, bool]] = Counting()
+    for family in registry().collect():
+        for each in family.samples if family.name == "cody_cache_reads" else ():
+            looks[each.labels["lifetime"], each.labels["result"] == "hit"] += int(each.value)
+    return looks
 
 
 def as_text() -> bytes:

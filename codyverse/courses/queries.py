@@ -14,6 +14,7 @@ from codyverse.core.cache import kept_many
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.courses.models import DIFFICULTIES, Course, Lesson, Module, Step, StepRevision
+from codyverse.courses.versions import kept_of_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +227,20 @@ _REVISIONS = select(
 
 
 def catalogue() -> tuple[CourseCard, ...]:
-    """All courses that are offered, in their order."""
+    """All courses that are offered, in their order. Kept until somebody writes courses."""
+    return kept_of_content("catalogue", _read_catalogue)
+
+
+def _read_catalogue() -> tuple[CourseCard, ...]:
     return tuple(CourseCard(*row) for row in session.execute(_CATALOGUE))
 
 
 def course_outline(slug: str) -> CourseOutline:
-    """A course with its modules and lessons. Raises NotFound."""
+    """A course with its modules and lessons. Kept until somebody writes courses. Raises NotFound."""
+    return kept_of_content(f"outline:{slug}", lambda: _read_outline(slug))
+
+
+def _read_outline(slug: str) -> CourseOutline:
     course: Any = session.execute(_COURSE, {"slug": slug}).one_or_none()
     if course is None:
         raise NotFound("There is no such course.", "COURSE_NOT_FOUND")
@@ -255,7 +264,11 @@ def _module(rows: Sequence[Any]) -> ModuleOutline:
 
 
 def lesson(lesson_id: int) -> LessonDetail:
-    """A lesson, retired or not. Raises NotFound."""
+    """A lesson, retired or not. Kept until somebody writes courses. Raises NotFound."""
+    return kept_of_content(f"lesson:{lesson_id}", lambda: _read_lesson(lesson_id))
+
+
+def _read_lesson(lesson_id: int) -> LessonDetail:
     row: Any = session.execute(_LESSON, {"lesson_id": lesson_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such lesson.", "LESSON_NOT_FOUND")

@@ -27,12 +27,18 @@ TOKEN = "token"  # noqa: S105 - the name of a key, not a secret
 PERSON = "person"
 
 
-def access(policy: Policy, *, takes_token: bool = False) -> Callable[[View], View]:
-    """Name the policy of a view: `anyone`, only a `stranger`, or at least a learner, author, operator."""
+def access(
+    policy: Policy, *, takes_token: bool = False, brings: tuple[str, ...] = ()
+) -> Callable[[View], View]:
+    """Name the policy of a view: `anyone`, only a `stranger`, or at least a learner, author, operator.
+
+    `brings` are the riders that finding out who acts brings along for it (accounts.riders).
+    """
 
     def name_it(view: View) -> View:
         view.access = policy  # type: ignore[attr-defined]
         view.takes_token = takes_token  # type: ignore[attr-defined]
+        view.brings = brings  # type: ignore[attr-defined]
         return view
 
     return name_it
@@ -59,16 +65,21 @@ def principal_or_none() -> Principal | None:
     return found
 
 
+def _wanted() -> tuple[str, ...]:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "brings", ())
+
+
 def _of_session() -> Principal | None:
     token = session.get(TOKEN)
-    found = queries.principal_for_token(token) if isinstance(token, str) else None
+    found = queries.principal_for_token(token, _wanted()) if isinstance(token, str) else None
     if token is not None and found is None:
         session.pop(TOKEN, None)
     return found
 
 
 def _of_token(text: str) -> Principal | None:
-    found = tokens.principal_for_bearer(text)
+    found = tokens.principal_for_bearer(text, _wanted())
     if found is None:
         return None
     who, to_be_noted = found
