@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from codyverse.core import metrics
+from codyverse.core.errors import Unavailable
 from codyverse.core.flights import Flights
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Levels(BaseCache):
         self.resting_until = 0.0
         self._held: OrderedDict[str, tuple[float, Any]] = OrderedDict()
         self._newest: dict[str, str] = {}
+        self.version = ""
         self._lock = threading.Lock()
 
     @classmethod
@@ -102,6 +104,14 @@ class Levels(BaseCache):
         name = key.rpartition(VERSIONED)[0]
         if self._newest.get(name) == key:
             del self._newest[name]
+
+    def last(self, name: str) -> Any:
+        """What memory held last under a name with versions, even if its time is over, else what Valkey holds of the version
+        that was asked for last; None if nobody does.
+        """
+        with self._lock:
+            found = self._held.get(self._newest.get(name, ""))
+        return found[1] if found else self.get(f"{name}{VERSIONED}{self.version}")
 
     def sizes(self) -> Counter[str]:
         """How many entries this process holds, by lifetime."""
@@ -288,12 +298,23 @@ def kept(lifetime: Lifetime, name: str, version: str, work_out: Callable[[], Val
     see a value is not asked here: what belongs to one person has their id in its name.
     """
     held, key = levels(), f"{lifetime}:{name}{VERSIONED}{version}"
+    held.version = version
     found = held.get(key)
     _counted().count(lifetime, found is not None, found is None)
     if found is not None:
         return found  # type: ignore[no-any-return]
     flights: Flights = current_app.extensions["cache_flights"]
     return flights.once(key, lambda: _work_out(held, lifetime, key, work_out))
+
+
+def last_kept(lifetime: Lifetime, name: str) -> Any:
+    """What `kept` held under this name last, also if its time is over: for when no version can be had. Raises Unavailable."""
+    found = levels().last(f"{lifetime}:{name}")
+    if found is None:
+        raise Unavailable(
+            "This is not held here, and a part of the site does not answer. Try again in a moment."
+        )
+    return found
 
 
 def _work_out(held: Levels, lifetime: Lifetime, key: str, work_out: Callable[[], Value]) -> Value:

@@ -159,14 +159,17 @@ def is_unconfirmed() -> bool:
 def unless_away(read: Callable[[], Value], otherwise: Callable[[], Value]) -> Value:
     """What `read` finds; `otherwise` if the database is away and this request takes what cannot be confirmed.
 
-    Once it was away, a request does not wait for it again.
+    Once it was away, a request does not wait for it again. Requests that take nothing unconfirmed, all that write among
+    them, just read: a single read of a unit of work must not be done again on another connection.
     """
+    if not (has_app_context() and g.get("takes_unconfirmed")):
+        return read()
     if is_unconfirmed():
         return otherwise()
     try:
         return again(read)
     except (DBAPIError, PoolTimeout) as fault:
-        if not is_away(fault) or not (has_app_context() and g.get("takes_unconfirmed")):
+        if not is_away(fault):
             raise
         session.rollback()
         g.unconfirmed = True

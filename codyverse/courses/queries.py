@@ -111,6 +111,24 @@ class StepContent:
     level: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingStep:
+    """What a step shows to somebody who only reads."""
+
+    position: int
+    title: str
+    body_html: str
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LessonReading:
+    """A lesson and what can be read of it."""
+
+    lesson: LessonDetail
+    steps: tuple[ReadingStep, ...]
+
+
 _ease = case({word: place for place, word in enumerate(DIFFICULTIES)}, value=Course.difficulty)
 IN_CATALOGUE_ORDER = (_ease, Course.position, Course.key)
 """The easier courses first; among equally hard ones those from files in their order, then those of the API."""
@@ -273,6 +291,24 @@ def _read_lesson(lesson_id: int) -> LessonDetail:
     if row is None:
         raise NotFound("There is no such lesson.", "LESSON_NOT_FOUND")
     return LessonDetail(*row)
+
+
+def reading(lesson_id: int) -> LessonReading:
+    """A lesson as one page to read, its questions without what is needed to answer them. Kept until somebody writes courses.
+
+    Raises NotFound.
+    """
+    return kept_of_content(f"reading:{lesson_id}", lambda: _read_reading(lesson_id))
+
+
+def _read_reading(lesson_id: int) -> LessonReading:
+    found = lesson(lesson_id)
+    pins = current_steps(lesson_id)
+    contents = revisions(pin.revision_id for pin in pins)
+    steps = ((pin, contents[pin.revision_id]) for pin in pins)
+    return LessonReading(
+        found, tuple(ReadingStep(pin.position, each.title, each.body_html, pin.asks) for pin, each in steps)
+    )
 
 
 def current_steps(lesson_id: int) -> tuple[StepPin, ...]:

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from sqlalchemy import text
 
-from codyverse.core.cache import Lifetime, kept
+from codyverse.core.cache import Lifetime, kept, last_kept
 from codyverse.core.database import session
+from codyverse.core.resilience import unless_away
 
 COLUMN = "(select content_state.version::text from content_state)"
 """The version, as a column of a statement that is sent anyway; `remember` takes it."""
@@ -47,9 +48,15 @@ def about_to_write() -> None:
 def kept_of_content(name: str, work_out: Callable[[], Value], lifetime: Lifetime = "courses") -> Value:
     """What `work_out` reads of courses and nothing else, kept under `name` until somebody writes courses.
 
-    It is the same for everybody, and nobody changes it. Equal calls at once read once. What raises is not kept.
+    It is the same for everybody, and nobody changes it. Equal calls at once read once. What raises is not kept. While the
+    database is away, pages that say so get what was kept last, whatever its version; Unavailable if that is nothing.
     """
     writing = session.info.get(_WRITTEN)
     if writing is not None and writing is session().get_transaction():
         return work_out()
-    return kept(lifetime, name, content_version(), work_out)
+
+    def last() -> Value:
+        found: Value = last_kept(lifetime, name)
+        return found
+
+    return unless_away(lambda: kept(lifetime, name, content_version(), work_out), last)

@@ -16,14 +16,15 @@ from codyverse.accounts import queries, tokens
 from codyverse.accounts.queries import Principal
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
-from codyverse.core.resilience import again
+from codyverse.core.resilience import again, is_unconfirmed, unless_away
+from codyverse.http import away
+from codyverse.http.away import TOKEN
 
 log = logging.getLogger(__name__)
 
 Policy = Literal["anyone", "stranger", "learner", "author", "operator"]
 View = TypeVar("View", bound=Callable[..., Any])
 RANK = {"learner": 1, "author": 2, "operator": 3}
-TOKEN = "token"  # noqa: S105 - the name of a key, not a secret
 PERSON = "person"
 
 
@@ -59,10 +60,14 @@ def bearer() -> str | None:
 def principal_or_none() -> Principal | None:
     """Who acts, read once per request and only when somebody asks."""
     if "principal" not in g:
-        text = bearer()
-        g.principal = _of_session() if text is None else _of_token(text)
+        g.principal = unless_away(_look_up, lambda: None)
     found: Principal | None = g.principal
     return found
+
+
+def _look_up() -> Principal | None:
+    text = bearer()
+    return _of_session() if text is None else _of_token(text)
 
 
 def _wanted() -> tuple[str, ...]:
@@ -120,12 +125,15 @@ def _enforce() -> Response | None:
     policy: Policy | None = getattr(view, "access", None)
     if policy is None:
         raise RuntimeError(f"the route {request.endpoint} names no access policy")
+    away.note(view)
     if policy == "anyone":
         if bearer() is not None:
             principal()  # a token that does not work is refused also here, so that its owner notices
         return None
     if policy == "stranger":
         return None if principal_or_none() is None else redirect(url_for("dashboard.show"))
+    if principal_or_none() is None and is_unconfirmed():
+        return away.shown_instead(view)
     if RANK[principal().role] < RANK[policy]:
         raise NotAllowed("This is for people with another role.")
     return None

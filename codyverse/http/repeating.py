@@ -50,8 +50,12 @@ def _whole(dispatch: Callable[[], Any]) -> Callable[[], Any]:
         )  # the proxy would note that it was read, which changes the answer's headers
         assert cookie is not None
         before, modified = dict(cookie), cookie.modified
+        tries: list[int] = []
 
         def run() -> Any:
+            if tries:
+                g.pop("principal", None)
+            tries.append(1)
             if cookie != before:
                 cookie.clear()
                 cookie.update(before)

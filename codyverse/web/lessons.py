@@ -8,13 +8,14 @@ from werkzeug.wrappers import Response
 
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
-from codyverse.core.errors import Conflict, Invalid, NotFound
+from codyverse.core.errors import Conflict, Invalid, NotFound, Unavailable
 from codyverse.courses import queries as courses
 from codyverse.gamification import badge_queries
 from codyverse.gamification import queries as game
 from codyverse.gamification.badge_queries import BadgeView
 from codyverse.gamification.queries import Rewards
 from codyverse.http.access import access, principal
+from codyverse.http.away import opens_while_away
 from codyverse.http.repeating import harmless_again
 from codyverse.progress import queries, services
 from codyverse.progress.queries import PlayerView
@@ -42,8 +43,16 @@ def _wanted_step() -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
 
 
+def read_only(lesson_id: int) -> Response:
+    """The lesson to be read, if it is held, while answers cannot be taken."""
+    if htmx.wants_fragment():
+        raise Unavailable("A part of the site does not answer right now. Try again in a moment.")
+    return page("pages/lessons/reading.html", reading=courses.reading(lesson_id))
+
+
 @bp.get("/<id:lesson_id>")
 @access("learner")
+@opens_while_away(read_only)
 def show(lesson_id: int) -> Response:
     """The step at which the learner is; before the start, what the lesson is about.
 
@@ -52,6 +61,7 @@ def show(lesson_id: int) -> Response:
     if htmx.wants_fragment():
         return _player_page(queries.player(principal().id, _open_attempt(lesson_id), _wanted_step()))
     attempt_id = queries.open_attempt_id(principal().id, lesson_id)
+    courses.reading(lesson_id)  # so that it is held when the database is away
     if attempt_id is None:
         lesson = courses.lesson(lesson_id)
         if lesson.retired:
