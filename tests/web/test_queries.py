@@ -221,7 +221,7 @@ def read_courses(stranger: Visitor, slug: str, *lessons: int) -> None:
     for path in ("/courses", f"/courses/{slug}"):
         stranger.client.get(path)
     for lesson_id in lessons:
-        courses.lesson(lesson_id)
+        courses.reading(lesson_id)
     session.remove()
 
 
