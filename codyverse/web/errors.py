@@ -36,6 +36,19 @@ def _answer(fault: Fault) -> Response:
     return htmx.vary(response)
 
 
+def busy_page(app: Flask, message: str) -> str:
+    """What browsers are shown that are told to come again before anything of their request was read."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    told = {
+        "status": status.value,
+        "title": status.phrase,
+        "message": message,
+        "request_id": "",
+        "unsent": [],
+    }
+    return app.jinja_env.get_template("errors/error.html").render(action="", **told)
+
+
 def _unsent() -> list[tuple[str, str]]:
     """The fields of a form that could not be stored, so that the page can send the same again: an answer under the same
     number of its try, a purchase under the same nonce. Empty where something secret was typed, or far too much.
