@@ -39,14 +39,9 @@ def _answer(fault: Fault) -> Response:
 def busy_page(app: Flask, message: str) -> str:
     """What browsers are shown that are told to come again before anything of their request was read."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    told = {
-        "status": status.value,
-        "title": status.phrase,
-        "message": message,
-        "request_id": "",
-        "unsent": [],
-    }
-    return app.jinja_env.get_template("errors/error.html").render(action="", **told)
+    return app.jinja_env.get_template("errors/error.html").render(
+        status=status.value, title=status.phrase, message=message, request_id="", unsent=[], action=""
+    )
 
 
 def _unsent() -> list[tuple[str, str]]:
