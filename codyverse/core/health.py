@@ -74,7 +74,7 @@ class Monitor:
     def current(self) -> Health:
         """The last look; the first one if there was none yet, or if the background stands still."""
         if self._thread is None:
-            self._begin()
+            self.begin()
         last = self._last
         if last is None or time.monotonic() - self._looked > STALE_AFTER * self.every:
             return self.look()
@@ -113,7 +113,8 @@ class Monitor:
             except Exception:
                 log.exception("a change of health could not be told")
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Look from now on in the background. Again is harmless."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="health", daemon=True)
