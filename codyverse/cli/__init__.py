@@ -1,8 +1,8 @@
-"""The commands: flask badges, users, content, ledger, demo, jobs, worker, serve, tokens."""
+"""The commands: flask badges, users, content, ledger, demo, health, jobs, worker, serve, stats, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import badges, content, demo, jobs, ledger, serve, tokens, users
+from codyverse.cli import badges, content, demo, jobs, ledger, serve, site, tokens, users
 
 
 def install(app: Flask) -> None:
@@ -15,6 +15,8 @@ def install(app: Flask) -> None:
         jobs.worker,
         ledger.ledger,
         serve.serve,
+        site.health,
+        site.stats,
         tokens.tokens,
         users.users,
     ):

@@ -133,7 +133,7 @@ class Monitor:
         database, milliseconds = self._look_at_database()
         return Health(
             database=database,
-            memory=_memory(used / self.memory_limit),
+            memory=memory_of(used / self.memory_limit),
             cache=self.look_at_cache(),
             checked_at=now(),
             memory_bytes=used,
@@ -164,7 +164,8 @@ class Monitor:
         return {"inUse": pool.checkedout(), "idle": pool.checkedin(), "beyondSize": max(0, pool.overflow())}
 
 
-def _memory(share: float) -> Memory:
+def memory_of(share: float) -> Memory:
+    """The word for this share of the memory that may be used."""
     if share >= CRITICAL_SHARE:
         return "critical"
     return "warning" if share >= WARNING_SHARE else "optimal"

@@ -22,7 +22,7 @@ class LearningDay(Base):
 
     __tablename__ = "learning_days"
 
-    date: Mapped[date] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
     active: Mapped[int]
     active_7: Mapped[int]
     active_28: Mapped[int]
@@ -43,9 +43,9 @@ class LessonDay(Base):
     """What became of the attempts at a lesson that were begun on a day (UTC): how many, and how many were finished."""
 
     __tablename__ = "lesson_days"
-    __table_args__ = (PrimaryKeyConstraint("date", "lesson_id"),)
+    __table_args__ = (PrimaryKeyConstraint("day", "lesson_id"),)
 
-    date: Mapped[date]
+    day: Mapped[date]
     lesson_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("lessons.id"))
     begun: Mapped[int]
     finished: Mapped[int]

@@ -10,12 +10,12 @@ FIRST_DAY = text("""
 """)
 
 DUE_DAYS = text("""
-    select cast(day as date) as day
-    from generate_series(cast(:first as date), cast(:today as date), interval '1 day') as day
-    left join learning_days on learning_days.date = cast(day as date)
-    where settled_at is null or day >= cast(:today as date) - :moving
-          or (day >= cast(:today as date) - :settling and settled_at < :midnight)
-    order by day
+    select cast(span.day as date) as day
+    from generate_series(cast(:first as date), cast(:today as date), interval '1 day') as span (day)
+    left join learning_days on learning_days.day = cast(span.day as date)
+    where settled_at is null or span.day >= cast(:today as date) - :moving
+          or (span.day >= cast(:today as date) - :settling and settled_at < :midnight)
+    order by span.day
 """)
 """Days that were never reckoned, the last few, and once a day those of which something may still become known."""
 
@@ -51,7 +51,7 @@ DAY = text("""
              and two.local_date = cast(:day as date) - 2
         where this.local_date = :day and this.lessons > 0
     )
-    insert into learning_days (date, active, active_7, active_28, joined, answers, correct, lessons, seconds, repeats,
+    insert into learning_days (day, active, active_7, active_28, joined, answers, correct, lessons, seconds, repeats,
                                repeaters, runs, ended, returned, settled_at)
     select :day, today.active,
            (select count(distinct user_id) from activity_days
@@ -67,7 +67,7 @@ DAY = text("""
            case when :knows_return then (select count(*) from runs where ended and returned) end,
            :at
     from today
-    on conflict (date) do update set
+    on conflict (day) do update set
         active = excluded.active, active_7 = excluded.active_7, active_28 = excluded.active_28,
         joined = excluded.joined, answers = excluded.answers, correct = excluded.correct,
         lessons = excluded.lessons, seconds = excluded.seconds, repeats = excluded.repeats,
@@ -76,12 +76,12 @@ DAY = text("""
 """)
 
 LESSONS_OF_DAY = text("""
-    insert into lesson_days (date, lesson_id, begun, finished, score, seconds)
+    insert into lesson_days (day, lesson_id, begun, finished, score, seconds)
     select :day, lesson_id, count(*), count(completed_at), coalesce(sum(score), 0),
            coalesce(sum(seconds) filter (where completed_at is not null), 0)
     from attempts where started_at >= :begins and started_at < :ends and not reported
     group by lesson_id
-    on conflict (date, lesson_id) do update set
+    on conflict (day, lesson_id) do update set
         begun = excluded.begun, finished = excluded.finished, score = excluded.score, seconds = excluded.seconds
 """)
 
@@ -137,9 +137,9 @@ COHORT_WEEK = text("""
 """)
 
 DAYS = text("""
-    select date, active, active_7, active_28, joined, answers, correct, lessons, seconds, repeats, repeaters, runs,
+    select day, active, active_7, active_28, joined, answers, correct, lessons, seconds, repeats, repeaters, runs,
            ended, returned, settled_at
-    from learning_days where date >= :since order by date
+    from learning_days where day >= :since order by day
 """)
 
 LESSONS = text("""
@@ -147,7 +147,7 @@ LESSONS = text("""
            counted.seconds, lessons.minutes
     from (
         select lesson_id, sum(begun) as begun, sum(finished) as finished, sum(score) as score, sum(seconds) as seconds
-        from lesson_days where date >= :since group by lesson_id
+        from lesson_days where day >= :since group by lesson_id
     ) as counted
     join lessons on lessons.id = counted.lesson_id join courses on courses.id = lessons.course_id
     order by courses.position, courses.id, lessons.position, lessons.id

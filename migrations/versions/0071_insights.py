@@ -24,23 +24,23 @@ def day(name: str) -> sa.Column:
 def upgrade() -> None:
     op.create_table(
         "learning_days",
-        day("date"),
+        day("day"),
         *small("active", "active_7", "active_28", "joined"),
         *big("answers", "correct", "lessons", "seconds", "repeats"),
         *small("repeaters", "runs"),
         *small("ended", "returned", nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("date", name=op.f("pk_learning_days")),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_learning_days")),
     )
     op.create_table(
         "lesson_days",
-        day("date"),
+        day("day"),
         *big("lesson_id"),
         *small("begun", "finished"),
         sa.Column("score", sa.Float(), nullable=False),
         *big("seconds"),
         sa.ForeignKeyConstraint(["lesson_id"], ["lessons.id"], name=op.f("fk_lesson_days_lesson_id")),
-        sa.PrimaryKeyConstraint("date", "lesson_id", name=op.f("pk_lesson_days")),
+        sa.PrimaryKeyConstraint("day", "lesson_id", name=op.f("pk_lesson_days")),
     )
     op.create_table(
         "item_totals",
