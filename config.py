@@ -104,6 +104,10 @@ class Settings(BaseModel):
     redis_timeout_ms: int = number("REDIS_TIMEOUT_MS", 200, 10, 10_000)
     slow_query_ms: int = number("SLOW_QUERY_MS", 50, 1, 600_000)
     health_every_s: int = number("HEALTH_EVERY_S", 30, 1, 3600)
+    metrics_every_s: int = number("METRICS_EVERY_S", 10, 0, 600)
+    alert_webhook_url: str | None = setting(
+        "ALERT_WEBHOOK_URL", None, "an address like https://alerts.example.org/cody", secret=True
+    )
     memory_limit_mb: int = number("MEMORY_LIMIT_MB", 0, 0, 1_048_576)
     metrics_networks: str = setting(
         "METRICS_NETWORKS", "127.0.0.0/8 ::1/128", "networks separated by spaces, like 10.0.0.0/8 ::1/128"
@@ -192,6 +196,18 @@ class Settings(BaseModel):
     def _redis(cls, value: str) -> str:
         if not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("is not the address of a Valkey or Redis")
+        return value
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _alerts(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 443)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("is not a web address")
         return value
 
     @field_validator("smtp_url")
@@ -327,6 +343,7 @@ class Settings(BaseModel):
             "max_overflow": self.pool_max - self.pool_size,
             "pool_timeout": self.connect_timeout_s,
             "pool_recycle": 1800,
+            "hide_parameters": True,
             "connect_args": {
                 "connect_timeout": self.connect_timeout_s,
                 "application_name": "codyverse",

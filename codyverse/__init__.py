@@ -11,11 +11,12 @@ from jinja2 import StrictUndefined
 from sqlalchemy.engine import make_url
 from whitenoise import WhiteNoise
 
-from codyverse import api, cli, http, web, wiring
+from codyverse import alerting, api, cli, http, web, wiring
 from codyverse.accounts import passwords
-from codyverse.core import cache, resilience, statements  # noqa: F401 - importing watches the statements
+from codyverse.core import cache, heartbeat, resilience, statements
 from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import for_process
+from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.telemetry import configure_logs
 from codyverse.web.assets import init_app as install_assets
 from config import ROOT, Settings, load_settings
@@ -48,6 +49,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     _connect(app, settings)
     cache.install(app, settings.redis_url, settings.redis_timeout_ms / 1000)
+    heartbeat.install(
+        app,
+        every=settings.metrics_every_s,
+        threads=settings.web_threads,
+        pool_most=settings.pool_max,
+        memory_limit=settings.memory_limit_mb * 2**20 or memory_limit_of_machine(),
+    )
+    statements.install(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     Compress(app)
     install_assets(app)
@@ -57,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.install(app)
     api.install(app)
     cli.install(app)
+    alerting.install(app)
     _serve_static(app, settings)
     return app
 

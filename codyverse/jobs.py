@@ -9,18 +9,21 @@ database, so that no job runs twice at once.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse import delivering, mailing
 from codyverse.accounts import people
-from codyverse.core import idempotency
+from codyverse.core import heartbeat, idempotency, job_runs, metrics, series
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
-from codyverse.core.errors import Conflict, NotFound, Unavailable
+from codyverse.core.errors import Conflict, DomainError, ExternalFault, NotFound
 from codyverse.core.locks import only_one
 from codyverse.core.smtp import NoMailServer
 from codyverse.gamification.leagues import services as leagues
+from codyverse.insights import services as insights
 from codyverse.notifications import post
 from codyverse.notifications import services as notifications
 from codyverse.notifications.rules import counted
@@ -70,15 +73,25 @@ def _write_digests() -> str:
 def _send_mails() -> str:
     try:
         taken, refused = mailing.deliver()
+        _not_answered(refused)
     except NoMailServer as fault:
-        raise Unavailable(f"The mail server does not answer ({fault}). The mails wait.", 60) from fault
+        _not_answered(1)
+        raise ExternalFault(f"The mail server does not answer ({fault}). The mails wait.", 60) from fault
     said = [f"{counted(taken, 'mail')} sent"] if taken else []
     said += [f"{counted(refused, 'mail')} refused"] if refused else []
     return f"{', '.join(said)}." if said else ""
 
 
+def _not_answered(times: int) -> None:
+    """Services of others failed so often: the fourth category of faults."""
+    if times:
+        metrics.faults.labels("external service").inc(times)
+        heartbeat.recorder().counted("faults", "external service", number=times)
+
+
 def _send_webhooks() -> str:
     done = delivering.deliver()
+    _not_answered(done.later + done.failed)
     said = [f"{done.delivered} delivered"] if done.delivered else []
     said += [f"{done.later} to be tried again"] if done.later else []
     said += [f"{done.failed} failed for good"] if done.failed else []
@@ -91,6 +104,8 @@ def _forget_old() -> str:
         "old notifications and mails": lambda: notifications.forget_old(at),
         "answers kept for programs": lambda: idempotency.forget_old(at),
         "old events of webhooks": webhooks.forget_old,
+        "old figures": series.forget_old,
+        "processes that are gone": heartbeat.forget_gone,
     }
     gone = {what: _until_nothing_is_left(forget) for what, forget in kinds.items()}
     said = [f"{what} ({number})" for what, number in gone.items() if number]
@@ -106,6 +121,25 @@ def _until_nothing_is_left(forget: Callable[[], int]) -> int:
         gone += batch
         if not batch:
             return gone
+
+
+def _insights() -> str:
+    """Days, answers and weeks, each batch in a unit of work of its own."""
+    at = now()
+    with unit_of_work():
+        days, weeks = insights.due_days(at), insights.due_weeks(at)
+    for day in days:
+        with unit_of_work():
+            insights.reckon_day(day, at)
+    answers = _until_nothing_is_left(lambda: insights.add_answers(at))
+    with unit_of_work():
+        insights.reckon_cohorts()
+    for week in weeks:
+        with unit_of_work():
+            insights.reckon_week(week)
+    return (
+        f"Reckoned {counted(len(days), 'day')}, {counted(answers, 'answer')}, {counted(len(weeks), 'week')}."
+    )
 
 
 def _erase() -> str:
@@ -144,6 +178,7 @@ JOBS: tuple[Job, ...] = (
     Job("webhooks", "* * * * *", "Tell webhooks what happened.", _send_webhooks),
     Job("leagues-close", "5 * * * *", "Close the leagues whose week is over everywhere.", _close_leagues),
     Job("erase", "37 * * * *", "Erase the accounts whose owners asked for it 30 days ago.", _erase),
+    Job("insights", "*/30 * * * *", "Reckon what the dashboard of learning shows.", _insights),
     Job(
         "forget",
         "17 3 * * *",
@@ -168,8 +203,31 @@ def run(name: str) -> str:
     with only_one(f"job:{name}") as mine:
         if not mine:
             raise Conflict(f"The job {name} is running already.")
-        began = time.perf_counter()
-        said = found.act()
-    tell = log.info if said else log.debug
-    tell("job", job=name, said=said, milliseconds=round((time.perf_counter() - began) * 1000))
+        started_at, began = now(), time.perf_counter()
+        try:
+            said = found.act()
+        except Exception as fault:
+            _note(name, started_at, time.perf_counter() - began, "", _told(fault))
+            raise
+        _note(name, started_at, time.perf_counter() - began, said, "")
     return said
+
+
+def _told(fault: Exception) -> str:
+    """What the table of runs says of a failure: a domain's own words; of anything else only its kind."""
+    return fault.message if isinstance(fault, DomainError) else type(fault).__name__
+
+
+def _note(name: str, started_at: datetime, seconds: float, said: str, fault: str) -> None:
+    """Tell the log, the metrics and the table of runs. That the table cannot be written fails no job."""
+    outcome = "failed" if fault else "ok"
+    metrics.job_runs.labels(name, outcome).inc()
+    metrics.job_seconds.labels(name).inc(seconds)
+    heartbeat.recorder().timed("jobs", name, outcome, seconds)
+    tell = log.info if said or fault else log.debug
+    tell("job", job=name, said=said, fault=fault, milliseconds=round(seconds * 1000))
+    try:
+        with unit_of_work():
+            job_runs.note(name, started_at, seconds, said, fault)
+    except SQLAlchemyError:
+        log.warning("a run could not be noted", job=name)

@@ -44,6 +44,7 @@ def settings_for(url: str, **more: str):
         "RATELIMIT_SIGN_IN_ADDRESS": "100000 per minute",
         "RATELIMIT_REGISTER": "100000 per minute",
         "LOG_LEVEL": "WARNING",
+        "METRICS_EVERY_S": "0",
     }
     return load_settings(values | more)
 

@@ -1,8 +1,8 @@
-"""The commands: flask badges, cache, users, content, ledger, demo, jobs, worker, serve, tokens."""
+"""The commands: flask badges, cache, users, content, ledger, demo, health, jobs, worker, serve, stats, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import badges, cache, content, demo, jobs, ledger, serve, tokens, users
+from codyverse.cli import badges, cache, content, demo, jobs, ledger, serve, site, tokens, users
 
 
 def install(app: Flask) -> None:
@@ -16,6 +16,8 @@ def install(app: Flask) -> None:
         jobs.worker,
         ledger.ledger,
         serve.serve,
+        site.health,
+        site.stats,
         tokens.tokens,
         users.users,
     ):

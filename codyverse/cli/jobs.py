@@ -17,7 +17,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from codyverse import jobs as registry
 from codyverse.cli.faults import speaks_plainly
-from codyverse.core import clock, processes
+from codyverse.core import clock, heartbeat, job_runs, processes
 from codyverse.core.errors import DomainError
 from codyverse.core.resilience import again
 
@@ -30,15 +30,49 @@ LATE_SECONDS = 300
 
 @jobs.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@speaks_plainly
 def list_jobs(as_json: bool) -> None:
-    """List the jobs with their schedules (crontab's five fields, UTC)."""
+    """List the jobs with their schedules (crontab's five fields, UTC), and how their last runs went."""
+    runs = job_runs.last_runs()
     if as_json:
-        told = [{"name": each.name, "schedule": each.schedule, "does": each.does} for each in registry.JOBS]
+        told = [
+            {
+                "name": each.name,
+                "schedule": each.schedule,
+                "does": each.does,
+                "lastRun": _as_json(runs.get(each.name)),
+            }
+            for each in registry.JOBS
+        ]
         click.echo(json.dumps(told, indent=2))
         return
     widest = max(len(each.name) for each in registry.JOBS)
     for each in registry.JOBS:
         click.echo(f"{each.name:<{widest}}  {each.schedule:<13}  {each.does}")
+        click.echo(f"{'':<{widest}}  {_in_words(runs.get(each.name))}")
+
+
+def _as_json(run: job_runs.LastRun | None) -> dict[str, object] | None:
+    if run is None:
+        return None
+    return {
+        "startedAt": run.started_at.isoformat(),
+        "seconds": round(run.seconds, 3),
+        "said": run.said,
+        "fault": run.fault,
+        "runs": run.runs,
+        "failures": run.failures,
+        "failing": run.failing,
+    }
+
+
+def _in_words(run: job_runs.LastRun | None) -> str:
+    if run is None:
+        return "never ran"
+    when = f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.2f} s"
+    if run.fault:
+        return f"last {when}: FAILED ({run.fault}); {run.failing} in a row, {run.failures} of {run.runs} runs"
+    return f"last {when}: {run.said or 'nothing was due'} ({run.runs} runs, {run.failures} failed)"
 
 
 @jobs.command("run")
@@ -71,6 +105,9 @@ def worker(beside_server: int | None) -> None:
         signal.signal(number, end)
     scheduler = make_scheduler(current_app._get_current_object())  # type: ignore[attr-defined]
     scheduler.start()
+    heart = heartbeat.of(current_app)
+    heart.kind = "worker"
+    heart.begin()
     if not beside_server:
         click.echo(f"The worker runs {len(registry.JOBS)} jobs. Ctrl-C stops it.")
     stop.wait()

@@ -275,6 +275,11 @@ def _counted() -> Counted:
     return found
 
 
+def cache_looks() -> Counter[tuple[str, bool]]:
+    """How often this process looked into the cache since it began, by lifetime and whether something was there."""
+    return _counted().looks
+
+
 def kept_many(
     lifetime: Lifetime, prefix: str, ids: Iterable[Key], work_out: Callable[[list[Key]], dict[Key, Value]]
 ) -> dict[Key, Value]:

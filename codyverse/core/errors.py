@@ -71,3 +71,7 @@ class Unavailable(DomainError):
     def __init__(self, message: str, retry_after: int = 5) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ExternalFault(Unavailable):
+    """A service of others does not answer: the mail server, a sign-in provider, the receiver of webhooks."""

@@ -81,7 +81,7 @@ class Monitor:
     def current(self) -> Health:
         """The last look; the first one if there was none yet, or if the background stands still."""
         if self._thread is None:
-            self._begin()
+            self.begin()
         last = self._last
         if last is None or time.monotonic() - self._looked > STALE_AFTER * self.every:
             return self.look()
@@ -120,7 +120,8 @@ class Monitor:
             except Exception:
                 log.exception("a change of health could not be told")
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Look from now on in the background. Again is harmless."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="health", daemon=True)
@@ -141,7 +142,7 @@ class Monitor:
         database, milliseconds = self._look_at_database()
         return Health(
             database=database,
-            memory=_memory(used / self.memory_limit),
+            memory=memory_of(used / self.memory_limit),
             cache=self.look_at_cache(),
             checked_at=now(),
             memory_bytes=used,
@@ -172,7 +173,8 @@ class Monitor:
         return {"inUse": pool.checkedout(), "idle": pool.checkedin(), "beyondSize": max(0, pool.overflow())}
 
 
-def _memory(share: float) -> Memory:
+def memory_of(share: float) -> Memory:
+    """The word for this share of the memory that may be used."""
     if share >= CRITICAL_SHARE:
         return "critical"
     return "warning" if share >= WARNING_SHARE else "optimal"

@@ -1,35 +1,55 @@
 """Numbers for machines that watch, in Prometheus' format. With several processes they add up in PROMETHEUS_MULTIPROC_DIR.
 
-prometheus_client reads that variable when it is imported, so `flask serve` and the Procfile set it for the processes
-they start.
+prometheus_client reads that variable when it is imported, so it has to be set where the processes are started. What
+follows from a process (memory, pool, threads) is set by its heartbeat, a few seconds old at most.
 """
 
 import os
+import re
 from collections import Counter as Counting
+from pathlib import Path
 from typing import Any
 
+import psutil
 from prometheus_client import REGISTRY as OWN
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+QUEUE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+SUM: dict[str, Any] = {"multiprocess_mode": "livesum"}
+_OF_PROCESS = re.compile(r"gauge_live[a-z]*_(\d+)\.db")
 
 requests = Counter("cody_requests", "Requests answered.", ["endpoint", "method", "status"])
 request_seconds = Histogram("cody_request_seconds", "Time to answer.", ["endpoint"], buckets=LATENCY)
+queue_seconds = Histogram("cody_queue_seconds", "Time a request waited for a thread.", buckets=QUEUE)
 statements = Counter("cody_db_statements", "Statements sent to the database.")
 refused = Counter(
     "cody_requests_refused", "Requests that were told at once to come again, for too many waited."
 )
+statement_seconds = Counter("cody_db_statement_seconds", "Time spent waiting for the database.")
 slow_statements = Counter("cody_db_slow_statements", "Statements that took longer than the settings allow.")
 faults = Counter("cody_faults", "What failed, by category.", ["category"])
 cache_reads = Counter("cody_cache_reads", "Looks into the cache.", ["lifetime", "result"])
-memory_bytes = Gauge("cody_memory_bytes", "Memory of the web processes.", multiprocess_mode="livesum")
-pool_in_use = Gauge("cody_db_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
+job_runs = Counter("cody_job_runs", "Runs of jobs.", ["job", "outcome"])
+job_seconds = Counter("cody_job_seconds", "Time that jobs took.", ["job"])
+memory_bytes = Gauge("cody_memory_bytes", "Memory of the processes.", **SUM)
+cpu_seconds = Gauge("cody_cpu_seconds", "CPU time that the living processes have used.", **SUM)
+pool_in_use = Gauge("cody_db_pool_in_use", "Database connections in use.", **SUM)
+pool_idle = Gauge("cody_db_pool_idle", "Database connections that wait for use.", **SUM)
+pool_most = Gauge("cody_db_pool_most", "Database connections there may be at most.", **SUM)
+streams = Gauge("cody_streams", "Open streams.", **SUM)
+threads = Gauge("cody_threads", "Threads that answer requests.", **SUM)
+threads_busy = Gauge(
+    "cody_threads_busy", "Threads busy on average; its share of cody_threads is for scaling.", **SUM
+)
 
 
 def registry() -> CollectorRegistry:
     """All numbers: of all processes if they share a folder, else of this one."""
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not folder:
         return OWN
+    _forget_the_dead(Path(folder))
     shared = CollectorRegistry()
     multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
     return shared
@@ -44,6 +64,14 @@ def cache_looks() -> Counting[tuple[str, bool]] | None:
         for each in family.samples if family.name == "cody_cache_reads" else ():
             looks[each.labels["lifetime"], each.labels["result"] == "hit"] += int(each.value)
     return looks
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """What only living processes have (memory, threads) ends with them, however they ended."""
+    for file in folder.glob("gauge_live*.db"):
+        found = _OF_PROCESS.fullmatch(file.name)
+        if found and not psutil.pid_exists(int(found[1])):
+            file.unlink(missing_ok=True)
 
 
 def as_text() -> bytes:

@@ -1,14 +1,18 @@
-"""What each statement costs: counted for metrics and the request's log line; the slow ones are told in the log."""
+"""What each statement costs: counted for metrics and the request's log line; the slow ones are told in the log.
+
+What a request or a job has sent is added up with it, and goes to the metrics in one piece when it is over.
+"""
 
 import logging
 import time
 from typing import Any
 
-from flask import current_app, g, has_app_context
+from flask import Flask, current_app, g, has_app_context
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from codyverse.core import metrics
+from codyverse.core.heartbeat import recorder
 
 log = logging.getLogger("codyverse.statements")
 _BEGAN = "codyverse_began"
@@ -23,11 +27,29 @@ def _begin(conn: Any, *_rest: Any) -> None:
 def _end(conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
     """The text of a statement has no values in it, so that nothing personal reaches the log."""
     took = (time.perf_counter() - conn.info.pop(_BEGAN, time.perf_counter())) * 1000
-    metrics.statements.inc()
     if not has_app_context():
+        _count(1, took / 1000)
         return
     g.statements = g.get("statements", 0) + 1
+    g.statement_seconds = g.get("statement_seconds", 0.0) + took / 1000
     settings = current_app.extensions.get("settings")
     if settings is not None and took >= settings.slow_query_ms:
         metrics.slow_statements.inc()
         log.warning("slow statement: %d ms: %s", took, " ".join(statement.split())[:500])
+
+
+def _count(number: int, seconds: float) -> None:
+    metrics.statements.inc(number)
+    metrics.statement_seconds.inc(seconds)
+
+
+def _tell(_fault: BaseException | None) -> None:
+    number, seconds = g.pop("statements", 0), g.pop("statement_seconds", 0.0)
+    if number:
+        _count(number, seconds)
+        recorder().counted("statements", number=number, total=seconds)
+
+
+def install(app: Flask) -> None:
+    """Tell what a request or a job has sent when it is over, however it ended."""
+    app.teardown_appcontext(_tell)

@@ -1,10 +1,48 @@
 """Structured logs: one line an event, with the request's id, as JSON or as text for people."""
 
 import logging
+import re
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
+
+SECRET = re.compile(r"passw|secret|token|authorization|cookie|e-?mail|answer|^given$|^code$", re.IGNORECASE)
+"""Names under which nothing is written into the log, whatever stands there."""
+_ADDRESS = re.compile(r"[^\s@<>\"'(=]+@[^\s@<>\"'()]+\.[A-Za-z]{2,}")
+_TOKEN = re.compile(r"\bcody_[A-Za-z0-9_-]{16,}|(?i:\bbearer\s+\S+)")
+_DETAIL = re.compile(r"^(DETAIL|CONTEXT): .*$", re.MULTILINE)
+"""What PostgreSQL says besides a fault names the values of the row."""
+
+
+def without_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The last step before a line is written: no addresses, tokens, or rows of the database, however they got there."""
+    for name, value in line.items():
+        if SECRET.search(name):
+            line[name] = "(hidden)"
+        elif not isinstance(value, int | float | None):
+            line[name] = _clean(value)
+    return line
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: "(hidden)" if SECRET.search(str(name)) else _clean(each) for name, each in value.items()
+        }
+    if isinstance(value, list | tuple | set):
+        return [_clean(each) for each in value]
+    if isinstance(value, int | float | None):
+        return value
+    text = str(value)
+    if "@" in text:
+        text = _ADDRESS.sub("(address)", text)
+    if "cody_" in text or "earer" in text:
+        text = _TOKEN.sub("(token)", text)
+    if "DETAIL: " in text or "CONTEXT: " in text:
+        text = _DETAIL.sub(r"\1: (hidden)", text)
+    return text
 
 
 def configure_logs(level: str, style: str) -> None:
@@ -24,7 +62,11 @@ def configure_logs(level: str, style: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                without_secrets,
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

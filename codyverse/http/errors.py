@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from flask_limiter.errors import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from codyverse.core import errors, metrics
+from codyverse.core import errors, heartbeat, metrics
 from codyverse.core.sqlstates import is_away
 from codyverse.http import limits
 from codyverse.http.security import RefusedText, drain
@@ -91,16 +91,33 @@ def _told(fault: Fault) -> Response:
     return faces[max(fits, key=len)](fault)
 
 
-CATEGORIES = {
+CATEGORIES: dict[type[errors.DomainError], str] = {
     errors.Invalid: "validation",
-    errors.Unavailable: "external service",
+    errors.Unavailable: "system",
+    errors.ExternalFault: "external service",
 }
 """What failed, for metrics and logs; everything else of a domain is a business rule."""
+CODES_OF_INPUT = {"INVALID_USER_ID", "MALFORMED_JSON", "UNSUPPORTED_MEDIA_TYPE", "IDEMPOTENCY_KEY_REUSED"}
+STATUS_OF_INPUT = {400, 405, 406, 411, 413, 414, 415, 422, 431}
+
+
+def _count(category: str) -> None:
+    """One failure of this category: in the metrics, the figures, and the request's line in the log."""
+    g.category = category
+    metrics.faults.labels(category).inc()
+    heartbeat.recorder().counted("faults", category)
+
+
+def _category(fault: errors.DomainError) -> str:
+    if fault.code in CODES_OF_INPUT:
+        return "validation"
+    found = (CATEGORIES[kind] for kind in type(fault).__mro__ if kind in CATEGORIES)
+    return next(found, "business rule")
 
 
 def of_domain(fault: errors.DomainError) -> Fault:
     """A domain's error as the faces tell it."""
-    metrics.faults.labels(CATEGORIES.get(type(fault), "business rule")).inc()
+    _count(_category(fault))
     headers = {}
     if isinstance(fault, errors.TooMany | errors.Unavailable):
         headers["Retry-After"] = str(fault.retry_after)
@@ -117,6 +134,7 @@ def _http(fault: HTTPException) -> Response:
     status = fault.code or 500
     if fault.response is not None or status < 400:
         return fault.get_response()
+    _count("system" if status >= 500 else "validation" if status in STATUS_OF_INPUT else "business rule")
     message = SAY.get(status, HTTPStatus(status).phrase + ".")
     if isinstance(fault, CSRFError):
         message = "This page was open for too long or in another session. Go back, reload it and send again."
@@ -142,7 +160,7 @@ def _wait(seconds: int) -> str:
 
 def of_database(fault: Exception) -> Fault:
     """The database does not answer, or refuses: the first can pass, the second is ours to mend."""
-    metrics.faults.labels("system").inc()
+    _count("system")
     wait = getattr(getattr(fault, "orig", None), "retry_after", None)
     if wait is not None:  # the breaker has said so once, and refuses each request since
         log.warning("the database is away")
@@ -158,7 +176,7 @@ def _database(fault: Exception) -> Response:
 
 
 def _unknown(fault: Exception) -> Response:
-    metrics.faults.labels("system").inc()
+    _count("system")
     log.error("unhandled", exc_info=fault)
     return _told(Fault(500, "INTERNAL_ERROR", SAY[500]))
 

@@ -1,24 +1,41 @@
-"""Each request's identity and its line in the log."""
+"""Each request's identity, its line in the log, and its place in the figures."""
 
 import re
 import secrets
 import time
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
-from codyverse.core import metrics
+from codyverse.core import heartbeat, metrics
 
 log = structlog.get_logger("codyverse.requests")
 _ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+_STARTED = re.compile(r"(?:t=)?(\d{9,11}\.\d{1,6})")
+PLAIN = ("slug", "item")
+"""Parts of paths that may stand in the log beside numbers. Others can be secrets, or lead to a person."""
 
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
     g.began = time.perf_counter()
+    heartbeat.of(current_app).begin()
+    _note_wait()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _note_wait() -> None:
+    """How long the request waited since a proxy, which the settings trust, wrote down when it came (in seconds)."""
+    given = request.headers.get("X-Request-Start")
+    if given is None or not current_app.extensions["settings"].proxy_hops:
+        return
+    found = _STARTED.fullmatch(given.strip())
+    if found:
+        g.waited = max(0.0, time.time() - float(found[1]))
+        metrics.queue_seconds.observe(g.waited)
+        heartbeat.recorder().timed("queue", "", "", g.waited)
 
 
 def _end(response: Response) -> Response:
@@ -27,18 +44,37 @@ def _end(response: Response) -> Response:
     endpoint = request.endpoint or "none"
     metrics.requests.labels(endpoint, request.method, response.status_code).inc()
     metrics.request_seconds.labels(endpoint).observe(seconds)
+    heart = heartbeat.of(current_app)
+    heart.busy(seconds)
+    heart.recorder.timed("requests", endpoint, str(response.status_code), seconds)
     who = g.get("principal")
+    more = {name: g.get(name) for name in ("category",) if g.get(name)}
+    if "waited" in g:
+        more["waited_milliseconds"] = round(g.waited * 1000, 1)
     log.info(
         "request",
         method=request.method,
         endpoint=request.endpoint,
-        path=request.path,
+        path=_plain_path(),
         status=response.status_code,
         milliseconds=round(seconds * 1000, 1),
         statements=g.get("statements", 0),
+        statement_milliseconds=round(g.get("statement_seconds", 0.0) * 1000, 1),
         user_id=who.id if who else None,
+        **more,
     )
     return response
+
+
+def _plain_path() -> str:
+    """The path without what could be a secret: `/mails/unsubscribe/<token>`; of an unknown one its first part."""
+    rule, parts = request.url_rule, request.view_args
+    if rule is None:
+        first, more, _ = request.path[1:].partition("/")
+        return f"/{first[:40]}" + ("/…" if more else "")
+    if all(name in PLAIN or str(value).isdigit() for name, value in (parts or {}).items()):
+        return request.path
+    return rule.rule
 
 
 def _join_vary(response: Response) -> Response:

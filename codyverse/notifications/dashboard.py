@@ -65,8 +65,8 @@ def dashboard(user_id: int, at: datetime) -> Dashboard:
     """
     values = {
         "user_id": user_id,
-        "kinds": list(rules.KINDS),
-        "mechanics": [rules.MECHANIC_OF.get(kind) for kind in rules.KINDS],
+        "kinds": [*rules.KINDS, *rules.ALWAYS],
+        "mechanics": [rules.MECHANIC_OF.get(kind) for kind in (*rules.KINDS, *rules.ALWAYS)],
         "latest": LATEST,
     }
     row = session.connection().execute(_EVERYTHING, values).one_or_none()

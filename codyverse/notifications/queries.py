@@ -74,7 +74,7 @@ class KeptMail:
 
 def bell(user_id: int, hidden: frozenset[str]) -> Bell:
     """The bell of somebody who has hidden these mechanics. One statement, on two small indexes."""
-    values = {"user_id": user_id, "kinds": list(rules.visible_kinds(hidden))}
+    values = {"user_id": user_id, "kinds": list(rules.shown_kinds(hidden))}
     row = session.connection().execute(BELL, values).one()
     return Bell(row.shown, row.latest, _state(row))
 
@@ -92,7 +92,7 @@ def _state(row: Row[*tuple[Any, ...]]) -> str:
 
 def newer_titles(user_id: int, after: int, hidden: frozenset[str]) -> tuple[str, ...]:
     """The titles of what is unread and came after the one with this id, newest first, at most three."""
-    kinds = list(rules.visible_kinds(hidden))
+    kinds = list(rules.shown_kinds(hidden))
     values = {"user_id": user_id, "after": after, "kinds": kinds, "most": MOST_ANNOUNCED}
     rows = session.connection().execute(NEWER, values)
     return tuple(rules.words(row.kind, row.details, hidden).title for row in rows)
@@ -105,7 +105,7 @@ def listing(
     values = {
         "user_id": user_id,
         "before": before_id,
-        "kinds": list(rules.visible_kinds(hidden)),
+        "kinds": list(rules.shown_kinds(hidden)),
         "all": not unread_only,
         "most": limit + 1,
     }
@@ -126,7 +126,7 @@ def news_slice(
     user_id: int, hidden: frozenset[str], *, offset: int, limit: int, unread_only: bool = False
 ) -> NewsSlice:
     """The notifications after the first `offset`. Two statements."""
-    values = {"user_id": user_id, "kinds": list(rules.visible_kinds(hidden)), "all": not unread_only}
+    values = {"user_id": user_id, "kinds": list(rules.shown_kinds(hidden)), "all": not unread_only}
     connection = session.connection()
     total = connection.execute(COUNTED, values).scalar_one()
     rows = connection.execute(SLICE, values | {"offset": offset, "most": limit})

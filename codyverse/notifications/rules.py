@@ -12,6 +12,9 @@ from codyverse.gamification.badge_catalogue import is_trace
 from codyverse.gamification.explain import goal_text
 
 KINDS = ("badge", "level", "goal", "streak", "league", "course")
+"""Those that each person may leave out."""
+ALWAYS = ("health",)
+"""Those that only operators get, who cannot leave them out."""
 MECHANIC_OF: Mapping[str, str] = MappingProxyType(
     {"badge": "badges", "level": "xp", "goal": "goals", "streak": "streak", "league": "leagues"}
 )
@@ -43,6 +46,11 @@ class Words:
 def visible_kinds(hidden: frozenset[str]) -> tuple[str, ...]:
     """The kinds that somebody sees who has hidden these mechanics."""
     return tuple(kind for kind in KINDS if MECHANIC_OF.get(kind) not in hidden)
+
+
+def shown_kinds(hidden: frozenset[str]) -> tuple[str, ...]:
+    """The kinds that may stand on the pages of somebody who has hidden these mechanics."""
+    return visible_kinds(hidden) + ALWAYS
 
 
 def words(kind: str, details: Mapping[str, Any], hidden: frozenset[str] = frozenset()) -> Words:
@@ -104,6 +112,12 @@ def _course(details: Mapping[str, Any], _hidden: frozenset[str]) -> Words:
     return Words(f"New in {details['title']}", f"{counted(lessons, 'lesson')} more to light up.")
 
 
+def _health(details: Mapping[str, Any], _hidden: frozenset[str]) -> Words:
+    parts = ", ".join(f"{part} {details[part]}" for part in ("database", "memory", "cache"))
+    since = f" It was {details['before']} before." if details.get("before") else ""
+    return Words(f"The site is {details['overall']}", f"Now: {parts}.{since}")
+
+
 _WORDS = MappingProxyType(
     {
         "badge": _badge,
@@ -112,6 +126,7 @@ _WORDS = MappingProxyType(
         "streak": _streak,
         "league": _league,
         "course": _course,
+        "health": _health,
     }
 )
 

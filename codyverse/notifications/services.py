@@ -64,7 +64,7 @@ def stir(user_id: int) -> None:
 
 def _shows(kind: str, preferences: dict[str, Any], page_off: Iterable[str] | None) -> bool:
     hidden = Preferences.read(preferences).hidden
-    return kind in rules.visible_kinds(hidden) and kind not in (page_off or ())
+    return kind in rules.shown_kinds(hidden) and kind not in (page_off or ())
 
 
 def mark_read(user_id: int, notification_id: int) -> None:

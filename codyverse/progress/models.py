@@ -46,6 +46,7 @@ class Attempt(Base):
         ),
         Index("ix_attempts_user_id_completed_at", "user_id", "completed_at"),
         Index("ix_attempts_lesson_id", "lesson_id"),
+        Index("ix_attempts_started_at", "started_at"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -144,7 +145,10 @@ class ActivityDay(Base):
     """
 
     __tablename__ = "activity_days"
-    __table_args__ = (PrimaryKeyConstraint("user_id", "local_date"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("user_id", "local_date"),
+        Index("ix_activity_days_local_date_user_id", "local_date", "user_id"),
+    )
 
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
     local_date: Mapped[date]

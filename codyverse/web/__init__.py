@@ -4,6 +4,7 @@ from flask import Flask
 
 from codyverse.web import (
     accounts,
+    admin,
     badges,
     courses,
     dashboard,
@@ -30,6 +31,7 @@ def install(app: Flask) -> None:
     for part in (
         pages,
         accounts,
+        admin,
         badges,
         profiles,
         courses,

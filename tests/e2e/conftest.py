@@ -112,6 +112,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
         "RATELIMIT_SIGN_IN_ADDRESS": "100000 per minute",
         "RATELIMIT_REGISTER": "100000 per minute",
         "LOG_LEVEL": "WARNING",
+        "METRICS_EVERY_S": "0",
     }
     return keep | values | more
 

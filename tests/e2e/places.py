@@ -18,6 +18,7 @@ from codyverse.gamification.leagues.rules import week_of
 from codyverse.progress import rehearsal, services
 from tests.e2e.conftest import Site
 from tests.factories import make_user
+from tests.watching import an_hour_of_figures, processes_and_runs
 
 KINDS = ("teach", "choice", "choices", "blank", "order", "match", "parsons")
 STEPS = """
@@ -30,22 +31,25 @@ POSITION = "select position from attempt_steps where attempt_id = :attempt and s
 
 @dataclass(frozen=True)
 class Places:
-    """Paths by name: `open` for strangers, `own` for the learner with this address."""
+    """Paths by name: `open` for strangers, `own` for the learner with this address, `watch` for the operator."""
 
     email: str
     beginner: str
+    operator: str
     open: dict[str, str]
     own: dict[str, str]
+    watch: dict[str, str]
 
 
 def prepare(site: Site) -> Places:
     """A learner with three weeks behind them, and one of each kind of step open: fresh, wrong and right."""
     with site.app.app_context():
-        email, beginner = "places@example.org", "beginner@example.org"
+        email, beginner, operator = "places@example.org", "beginner@example.org", "operator@example.org"
         begun = now() - timedelta(days=20)
         with standing_at(begun):
             user_id = make_user(email=email, name="Pia", time_zone="Europe/Berlin")
             make_user(email=beginner, name="Nell")
+            make_user(email=operator, name="Opal", role="operator", time_zone="Europe/Berlin")
         steps = db.session.execute(text(STEPS)).all()
         lessons = sorted({row.lesson_id for row in steps})
         style, dice = rehearsal.Style(0.7), random.Random(7)
@@ -95,6 +99,8 @@ def prepare(site: Site) -> Places:
         _leagues_of(user_id, lessons[25:33])
         own |= {"league": "/leaderboard", "league, last result": "/leaderboard?period=last"}
         own |= dict(_steps_of_each_kind(user_id, [tuple(row) for row in steps], set(lessons[6:20])))
+        an_hour_of_figures()
+        processes_and_runs()
         db.session.remove()
     strangers = {
         "landing": "/",
@@ -106,7 +112,15 @@ def prepare(site: Site) -> Places:
         "public page": "/u/pia",
         "not found": "/no/such/place",
     }
-    return Places(email, beginner, strangers, own)
+    watch = {
+        "system": "/admin/system",
+        "api": "/admin/api",
+        "api, a day": "/admin/api?range=day",
+        "api, one endpoint": "/admin/api?range=month&of=lessons.answer",
+        "learning": "/admin/learning",
+        "learning, a year": "/admin/learning?range=year",
+    }
+    return Places(email, beginner, operator, strangers, own, watch)
 
 
 def _leagues_of(user_id: int, lessons: list[int]) -> None:

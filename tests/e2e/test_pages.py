@@ -35,12 +35,14 @@ def sign_in(page: Page, email: str) -> Page:
 
 
 def everywhere(open_page: Opener, places: Places, **more: Any) -> list[tuple[str, str, Page]]:
-    """(name, path, page) for each page there is; strangers', the learner's, and a beginner's empty ones."""
+    """(name, path, page) for each page there is; strangers', the learner's, the operator's, and a beginner's empty ones."""
     stranger = open_page("/", **more)
     learner = sign_in(open_page("/", **more), places.email)
     beginner = sign_in(open_page("/", **more), places.beginner)
     found = [(name, path, stranger) for name, path in places.open.items()]
     found += [(name, path, learner) for name, path in places.own.items()]
+    operator = sign_in(open_page("/", **more), places.operator)
+    found += [(name, path, operator) for name, path in places.watch.items()]
     empty = (
         "/dashboard",
         "/badges",

@@ -105,6 +105,11 @@ WRONG = {
     "REDIS_TIMEOUT_MS": ("1", "REDIS_TIMEOUT_MS=1 is too small"),
     "SLOW_QUERY_MS": ("0", "SLOW_QUERY_MS=0 is too small"),
     "HEALTH_EVERY_S": ("0", "HEALTH_EVERY_S=0 is too small"),
+    "METRICS_EVERY_S": ("-1", "METRICS_EVERY_S=-1 is too small"),
+    "ALERT_WEBHOOK_URL": (
+        "alerts.example.org",
+        "ALERT_WEBHOOK_URL is not a web address: write an address like https://alerts.example.org/cody.",
+    ),
     "MEMORY_LIMIT_MB": ("-1", "MEMORY_LIMIT_MB=-1 is too small"),
     "METRICS_NETWORKS": (
         "home",

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, Field
 from codyverse.api.schemas.common import Flag, Id, In, Moment, Out, PageQuery
 
 Kind = Literal["badge", "level", "goal", "streak", "league", "course"]
+AnyKind = Literal["badge", "level", "goal", "streak", "league", "course", "health"]
+"""With those that only operators get, and cannot leave out."""
 Kinds = Annotated[list[Kind], Field(max_length=20, examples=[["badge", "level"]])]
 Hour = Annotated[int, Field(ge=0, le=23)]
 
@@ -21,7 +23,7 @@ class NotificationOut(Out):
     """What happened, in words. `target` is what it is about, for a link: a course's slug, or empty."""
 
     id: Id
-    kind: Kind
+    kind: AnyKind
     title: str
     text: str
     target: str

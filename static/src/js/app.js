@@ -13,6 +13,7 @@ import "./menu.js";
 import "./time_zone.js";
 import "./copy.js";
 import "./live.js";
+import "./watch.js";
 
 // htmx would begin after a timeout; the page is complete here, and nobody should press a button before it listens.
 htmx.initialize();
