@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from codyverse import delivering, mailing
-from codyverse.accounts import people
+from codyverse.accounts import one_time, people
 from codyverse.core import idempotency
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
@@ -91,6 +91,7 @@ def _forget_old() -> str:
         "old notifications and mails": lambda: notifications.forget_old(at),
         "answers kept for programs": lambda: idempotency.forget_old(at),
         "old events of webhooks": webhooks.forget_old,
+        "links that are over": lambda: one_time.forget_old(at),
     }
     gone = {what: _until_nothing_is_left(forget) for what, forget in kinds.items()}
     said = [f"{what} ({number})" for what, number in gone.items() if number]

@@ -1,6 +1,6 @@
 """Which event reaches which handler, in which order. The one screen on which it stands."""
 
-from codyverse.accounts.events import UserRegistered
+from codyverse.accounts.events import AddressTaken, LinkAsked, SecurityChanged, UserRegistered
 from codyverse.core.events import subscribe
 from codyverse.courses.events import LessonsPublished
 from codyverse.gamification import effects, streak_care
@@ -10,6 +10,7 @@ from codyverse.gamification.leagues.events import LeagueClosed
 from codyverse.gamification.leagues.services import league
 from codyverse.gamification.services import on_user_registered
 from codyverse.gamification.settlement import settle, until_nothing_follows
+from codyverse.notifications import account_mails
 from codyverse.notifications import handlers as news
 from codyverse.progress import whole_courses
 from codyverse.progress.events import CourseCompleted, LessonCompleted, StepAnswered, StudyTimeGrew
@@ -26,6 +27,9 @@ OF_A_REVIEW = (BADGES_AND_LEVELS,)
 def install() -> None:
     """Connect everything; once per process, again is harmless."""
     subscribe(UserRegistered, on_user_registered)
+    subscribe(LinkAsked, account_mails.on_link_asked)
+    subscribe(AddressTaken, account_mails.on_address_taken)
+    subscribe(SecurityChanged, account_mails.on_security_changed)
     subscribe(StepAnswered, _answered)
     subscribe(StudyTimeGrew, _studied)
     subscribe(LessonCompleted, outbox.on_lesson_completed)

@@ -21,6 +21,12 @@ def _begin() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
+def _path() -> str:
+    """The path without a key that stands in it: who reads the log must not be able to use it."""
+    key = str((request.view_args or {}).get("key", ""))
+    return request.path.replace(key, "…") if key else request.path
+
+
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     seconds = time.perf_counter() - g.began
@@ -32,7 +38,7 @@ def _end(response: Response) -> Response:
         "request",
         method=request.method,
         endpoint=request.endpoint,
-        path=request.path,
+        path=_path(),
         status=response.status_code,
         milliseconds=round(seconds * 1000, 1),
         statements=g.get("statements", 0),

@@ -17,7 +17,10 @@ from codyverse.web import (
     pages,
     profiles,
     progress,
+    recovery,
     render,
+    second_factor,
+    security,
     shop,
     tokens,
 )
@@ -41,6 +44,9 @@ def install(app: Flask) -> None:
         notifications,
         goals,
         progress,
+        recovery,
+        second_factor,
+        security,
         shop,
         tokens,
     ):
