@@ -133,8 +133,18 @@ def ask_change(user_id: int, email: str, password: str, seal: Seal) -> None:
     details = {"to": new, "change": secrets.token_hex(8)}
     if _is_free(new, user_id):
         send_link(
-            user_id, new, row.display_name, purpose=CHANGE_TO, lasts=CHANGE_LASTS, seal=seal, details=details
+            user_id,
+            new,
+            row.display_name,
+            purpose=CHANGE_TO,
+            lasts=CHANGE_LASTS,
+            seal=seal,
+            details=details,
         )
+    else:
+        one_time.make(
+            user_id, CHANGE_TO, CHANGE_LASTS, details
+        )  # mailed to nobody, so that the old side waits for it
     if row.email_verified_at is not None:
         send_link(
             user_id,

@@ -20,10 +20,9 @@ ASKED = "asked"
 
 
 def _page(template: str, status: int = 200, **context: object) -> Response:
-    """A page whose address holds a key: kept nowhere, told to nobody."""
+    """A page whose address holds a key: kept nowhere."""
     response = page(template, status, **context)
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
