@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse import delivering, mailing
-from codyverse.accounts import people
+from codyverse.accounts import one_time, people
 from codyverse.core import heartbeat, idempotency, job_runs, metrics, series
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
@@ -106,6 +106,7 @@ def _forget_old() -> str:
         "old events of webhooks": webhooks.forget_old,
         "old figures": series.forget_old,
         "processes that are gone": heartbeat.forget_gone,
+        "links that are over": lambda: one_time.forget_old(at),
     }
     gone = {what: _until_nothing_is_left(forget) for what, forget in kinds.items()}
     said = [f"{what} ({number})" for what, number in gone.items() if number]

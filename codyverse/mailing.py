@@ -11,6 +11,7 @@ from jinja2_fragments.flask import render_block
 
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
+from codyverse.core.sealing import CannotOpen, Seal
 from codyverse.core.smtp import Connection, MailServer, NoMailServer, NotSent
 from codyverse.notifications import post
 from codyverse.notifications.post import Letter
@@ -39,12 +40,27 @@ def server() -> MailServer | None:
     return MailServer.at(url, settings().smtp_timeout_s) if url else None
 
 
+def links() -> Seal:
+    """What keeps the keys of links while they wait in the post: who reads the database cannot use them."""
+    return Seal(settings().secret_key, "links")
+
+
+def _opened(sealed: str) -> str:
+    """The key of a link; one that was sealed under another SECRET_KEY leads nowhere."""
+    try:
+        return links().open(sealed)
+    except CannotOpen:
+        return "-"
+
+
 def write(kind: str, context: dict[str, Any]) -> Written:
     """Fill the templates `emails/<kind>.txt` and `.html`. The subject is a block of the first. Links are absolute."""
     with current_app.test_request_context(base_url=settings().base_url):
         token = context.get("unsubscribe_token", "")
         unsubscribe = url_for("mails.unsubscribe_page", token=token, _external=True) if token else ""
         filled = context | {"unsubscribe_url": unsubscribe}
+        if "sealed_key" in context:
+            filled["key"] = _opened(context["sealed_key"])
         template = f"emails/{kind}.txt"
         return Written(
             subject=" ".join(render_block(template, "subject", **filled).split()),

@@ -1,6 +1,6 @@
 """Which event reaches which handler, in which order. The one screen on which it stands."""
 
-from codyverse.accounts.events import UserRegistered
+from codyverse.accounts.events import AddressTaken, LinkAsked, SecurityChanged, UserRegistered
 from codyverse.accounts.riders import Rider, ride_along
 from codyverse.core.events import subscribe
 from codyverse.courses import versions
@@ -12,6 +12,7 @@ from codyverse.gamification.leagues.events import LeagueClosed
 from codyverse.gamification.leagues.services import league
 from codyverse.gamification.services import on_user_registered
 from codyverse.gamification.settlement import settle, until_nothing_follows
+from codyverse.notifications import account_mails
 from codyverse.notifications import handlers as news
 from codyverse.progress import whole_courses
 from codyverse.progress.events import CourseCompleted, LessonCompleted, StepAnswered, StudyTimeGrew
@@ -29,6 +30,9 @@ def install() -> None:
     """Connect everything; once per process, again is harmless."""
     ride_along(Rider("content", versions.COLUMN, versions.remember, always=True))
     subscribe(UserRegistered, on_user_registered)
+    subscribe(LinkAsked, account_mails.on_link_asked)
+    subscribe(AddressTaken, account_mails.on_address_taken)
+    subscribe(SecurityChanged, account_mails.on_security_changed)
     subscribe(StepAnswered, _answered)
     subscribe(StudyTimeGrew, _studied)
     subscribe(LessonCompleted, outbox.on_lesson_completed)

@@ -53,6 +53,8 @@ class User(Base):
     last_game_date: Mapped[date | None]
     owed_until: Mapped[datetime | None]
     studied_until: Mapped[datetime | None]
+    email_verified_at: Mapped[datetime | None]
+    password_changed_at: Mapped[datetime | None]
     deactivated_at: Mapped[datetime | None]
     erase_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -131,10 +133,66 @@ class PublicProfile(Base):
     shown: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
 
 
+class SecondFactor(Base):
+    """The authenticator app of a person. Its secret is sealed; until it is confirmed nobody is asked for it.
+
+    `last_step` is the half minute of the last code that was taken: it and those before it are not taken again.
+    """
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    sealed_secret: Mapped[str] = mapped_column(Text)
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+
+
+class RecoveryCode(Base):
+    """A way in for who has lost the second factor, good once. Only a hash is kept, with the person's id in it."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (
+        Index("uq_recovery_codes_code_hash", "code_hash", unique=True),
+        Index("ix_recovery_codes_user_id", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class OneTimeKey(Base):
+    """What opens one thing once, for a while: a half of a sign-in, a link in a mail. Only a hash of it is kept."""
+
+    __tablename__ = "one_time_keys"
+    __table_args__ = (
+        Index("uq_one_time_keys_key_hash", "key_hash", unique=True),
+        Index("ix_one_time_keys_user_id", "user_id"),
+        Index("ix_one_time_keys_expires_at", "expires_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    purpose: Mapped[str] = mapped_column(Text)
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
 register(
     Personal("users", owner="id", leave_out=("email_key", "password_hash")),
     Personal("zone_facts", gone="deleted"),
     Personal("sessions", leave_out=("token_hash",), gone="deleted"),
     Personal("api_tokens", leave_out=("token_hash",), gone="deleted"),
     Personal("public_profiles", gone="deleted"),
+    Personal("second_factors", leave_out=("sealed_secret",), gone="deleted"),
+    Personal("recovery_codes", leave_out=("code_hash",), gone="deleted"),
+    Personal("one_time_keys", leave_out=("key_hash",), gone="deleted"),
 )

@@ -34,6 +34,7 @@ class Person:
     created_at: datetime
     deactivated_at: datetime | None
     erase_after: datetime | None
+    email_verified_at: datetime | None
 
 
 _COLUMNS = (
@@ -48,6 +49,7 @@ _COLUMNS = (
     User.created_at,
     User.deactivated_at,
     User.erase_after,
+    User.email_verified_at,
 )
 
 

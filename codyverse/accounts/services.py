@@ -1,6 +1,5 @@
 """Writes about people: accounts, sessions, settings. Add and flush, never commit."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -12,12 +11,14 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from codyverse.accounts import passwords
+from codyverse.accounts import one_time, passwords
 from codyverse.accounts.events import UserRegistered
 from codyverse.accounts.game_days import game_date_for, zone_holds_from
-from codyverse.accounts.models import ROLES, User, UserSession, ZoneFact
+from codyverse.accounts.models import ROLES, User, ZoneFact
 from codyverse.accounts.names import can_be_shown, on_one_line
-from codyverse.accounts.queries import INTENSITIES, MECHANICS, STREAK_MODES, THEMES, Preferences, token_hash
+from codyverse.accounts.queries import INTENSITIES, MECHANICS, STREAK_MODES, THEMES, Preferences
+from codyverse.accounts.sessions import sign_out, sign_out_everywhere
+from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import Conflict, Invalid, NotFound
@@ -29,13 +30,14 @@ __all__ = [
     "change_password",
     "change_preferences",
     "change_profile",
+    "check_new_password",
     "choose_leagues",
+    "clean_email",
     "create_account",
     "deactivate",
     "game_date_for",
-    "register",
+    "set_password",
     "set_role",
-    "sign_in",
     "sign_out",
     "sign_out_everywhere",
     "time_zones",
@@ -53,7 +55,7 @@ def time_zones() -> tuple[str, ...]:
     )
 
 
-def _clean_email(email: str) -> str:
+def clean_email(email: str) -> str:
     """The address in its normal form. Raises Invalid; whether mail reaches it is not asked."""
     if len(email) > 254:
         raise Invalid({"email": ["An e-mail address has at most 254 characters."]})
@@ -66,7 +68,7 @@ def _clean_email(email: str) -> str:
 def address_key(email: str) -> str:
     """What tells accounts apart, however an address is spelled; of text that is no address the text itself, shortened."""
     try:
-        return _clean_email(email).casefold()
+        return clean_email(email).casefold()
     except Invalid:
         return email.strip().casefold()[:254]
 
@@ -104,6 +106,11 @@ def _gathered(**checks: Callable[[], str]) -> dict[str, str]:
     return values
 
 
+def check_new_password(new: str, role: str, about: tuple[str, ...]) -> None:
+    """Raise Invalid, at the field `new_password`, for what cannot be a password of this person."""
+    _password_checked(new, role, about, field="new_password")
+
+
 def _password_checked(password: str, role: str, about: tuple[str, ...], field: str = "password") -> str:
     if faults := passwords.faults(password, role=role, about=about):
         raise Invalid({field: faults})
@@ -111,16 +118,22 @@ def _password_checked(password: str, role: str, about: tuple[str, ...], field: s
 
 
 def create_account(
-    email: str, password: str, display_name: str, *, time_zone: str = "UTC", role: str = "learner"
+    email: str,
+    password: str,
+    display_name: str,
+    *,
+    time_zone: str = "UTC",
+    role: str = "learner",
+    verified: bool = True,
 ) -> int | None:
     """Make an account and return its id; None if the address is taken. Raises Invalid with every fault.
 
-    Takes the same time in both cases. The learner's first zone fact is written with it.
+    `verified`: whoever makes it vouches for the address, as operators do; strangers have to confirm theirs. Takes the same time in both cases. The learner's first zone fact is written with it.
     """
     if role not in ROLES:
         raise Invalid({"role": [f"A role is one of {', '.join(ROLES)}."]})
     clean = _gathered(
-        email=lambda: _clean_email(email),
+        email=lambda: clean_email(email),
         display_name=lambda: _clean_name(display_name),
         time_zone=lambda: _clean_zone(time_zone),
         password=lambda: _password_checked(password, role, (email, display_name)),
@@ -137,6 +150,7 @@ def create_account(
             time_zone=clean["time_zone"],
             preferences=Preferences().stored(),
             created_at=at,
+            email_verified_at=at if verified else None,
         )
         .on_conflict_do_nothing()
         .returning(User.id, User.day_start_hour)
@@ -152,84 +166,28 @@ def create_account(
     return int(made.id)
 
 
-def register(email: str, password: str, display_name: str, time_zone: str) -> None:
-    """A stranger asks for an account. Says the same whether the address was free or not; raises Invalid.
-
-    A second call with the same address changes nothing.
-    """
-    create_account(email, password, display_name, time_zone=time_zone)
-
-
-def check_password(email: str, password: str) -> int:
-    """The id of the person with this address and password. Raises Invalid, the same for every reason."""
-    refusal = Invalid({"": ["Address and password do not match. Check both and try again."]})
-    found = session.execute(
-        select(User.id, User.password_hash, User.deactivated_at, User.erase_after).where(
-            User.email_key == address_key(email)
-        )
-    ).one_or_none()
-    usable = found is not None and len(password) <= passwords.MAX_LENGTH
-    right = passwords.matches(
-        found.password_hash if found and usable else None, password[: passwords.MAX_LENGTH]
-    )
-    if found is None or not right or found.deactivated_at is not None:
-        raise refusal
-    if found.erase_after is not None:  # who signs in within the 30 days has changed their mind
-        session.execute(update(User).where(User.id == found.id).values(erase_after=None))
-    if passwords.needs_rehash(found.password_hash):
-        session.execute(
-            update(User).where(User.id == found.id).values(password_hash=passwords.hashed(password))
-        )
-    return int(found.id)
-
-
-def sign_in(email: str, password: str, agent: str = "") -> tuple[str, int]:
-    """Begin a session; its token, shown this once, and the person's id. Raises Invalid, the same for every reason."""
-    user_id = check_password(email, password)
-    return _open_session(user_id, agent), user_id
-
-
-def _open_session(user_id: int, agent: str) -> str:
-    token = secrets.token_urlsafe(32)
-    at = now()
-    session.execute(
-        insert(UserSession).values(
-            token_hash=token_hash(token),
-            user_id=user_id,
-            agent=agent.replace("\x00", "")[:200],
-            created_at=at,
-            last_seen_at=at,
-        )
-    )
-    return token
-
-
-def sign_out(session_id: int) -> None:
-    """End one session. Again is harmless."""
-    session.execute(
-        update(UserSession)
-        .where(UserSession.id == session_id, UserSession.ended_at.is_(None))
-        .values(ended_at=now())
-    )
-
-
-def sign_out_everywhere(user_id: int, keep: int | None = None) -> None:
-    """End every session of this person, but for the one named `keep`. Again is harmless."""
-    ending = update(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
-    if keep is not None:
-        ending = ending.where(UserSession.id != keep)
-    session.execute(ending.values(ended_at=now()))
-
-
 def change_password(user_id: int, current: str, new: str, *, keep_session: int | None) -> None:
-    """Set a new password and end all other sessions. Raises Invalid on a wrong current or an unfit new one."""
+    """Set a new password, end all other sessions, half sign-ins and links. Raises Invalid on a wrong current or an unfit
+    new one.
+    """
     user = session.execute(
         select(User.password_hash, User.role, User.email, User.display_name).where(User.id == user_id)
     ).one()
     if not passwords.matches(user.password_hash, current[: passwords.MAX_LENGTH]):
         raise Invalid({"current_password": ["This is not your current password."]})
     _password_checked(new, user.role, (user.email, user.display_name), field="new_password")
-    session.execute(update(User).where(User.id == user_id).values(password_hash=passwords.hashed(new)))
+    set_password(user_id, new, keep_session=keep_session)
+    tell_owner(user_id, "password_changed")
+
+
+def set_password(user_id: int, new: str, *, keep_session: int | None = None) -> None:
+    """Write a password that was checked, and end whatever the old one had begun: sessions, half sign-ins, links."""
+    session.execute(
+        update(User)
+        .where(User.id == user_id)
+        .values(password_hash=passwords.hashed(new), password_changed_at=now())
+    )
+    one_time.end(user_id)
     sign_out_everywhere(user_id, keep=keep_session)
 
 

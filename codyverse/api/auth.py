@@ -1,10 +1,12 @@
 """Accounts and tokens over the API."""
 
-from codyverse.accounts import services, tokens
+from codyverse import mailing
+from codyverse.accounts import mail_addresses, signing_in, tokens
 from codyverse.accounts.tokens import TokenInfo
 from codyverse.api.operation import Reply, operation
 from codyverse.api.schemas.auth import RegisteredOut, RegisterIn, TokenIn, TokenInfoOut, TokenOut, TokensOut
-from codyverse.core.errors import Invalid, NotAllowed, NotSignedIn
+from codyverse.core.errors import Invalid, NotAllowed
+from codyverse.http import seals
 from codyverse.http.access import bearer, principal, principal_or_none
 from codyverse.http.limits import accounts_per_address, failures_per_account, failures_per_address
 
@@ -29,7 +31,7 @@ def register(body: RegisterIn) -> Reply:
     Sign in afterwards with POST /auth/tokens.
     """
     try:
-        services.register(body.email, body.password, body.name, body.time_zone)
+        mail_addresses.register(body.email, body.password, body.name, body.time_zone, mailing.links())
     except Invalid as fault:
         raise Invalid(
             {{"display_name": "name"}.get(name, name): told for name, told in fault.fields.items()}
@@ -48,13 +50,16 @@ def register(body: RegisterIn) -> Reply:
     body=TokenIn,
     returns=TokenOut,
     status=201,
-    errors=("UNAUTHORIZED", "FORBIDDEN", "CONFLICT"),
+    errors=("UNAUTHORIZED", "SECOND_FACTOR_REQUIRED", "FORBIDDEN", "CONFLICT"),
     secret=True,
     limits=(failures_per_address, failures_per_account),
     links={"revokeToken": {"tokenId": "$response.body#/data/id"}},
 )
 def create_token(body: TokenIn) -> Reply:
     """From e-mail address and password, or from the session of a browser; never from another token.
+
+    Where a second factor is set, the answer is 401 `SECOND_FACTOR_REQUIRED` until `secondFactor` holds a code of the
+    authenticator app, or a recovery code. A code works once.
 
     Without `scopes` the token may read only. `progress:report` and `admin` come from an operator. The token's text is
     in the answer this once; kept is only a hash.
@@ -82,10 +87,7 @@ def _who_asks(body: TokenIn) -> int:
     if body.email is None or body.password is None:
         missing = "email" if body.email is None else "password"
         raise Invalid({missing: ["Send both, email and password."]})
-    try:
-        return services.check_password(body.email, body.password)
-    except Invalid as fault:
-        raise NotSignedIn("Address and password do not match. Check both and try again.") from fault
+    return signing_in.for_program(body.email, body.password, body.second_factor, seals.second_factors())
 
 
 def _told(token: TokenInfo) -> dict[str, object]:

@@ -12,8 +12,9 @@ from flask import Flask, current_app, g, redirect, request, session, url_for
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from codyverse.accounts import queries, tokens
+from codyverse.accounts import queries, sessions, tokens
 from codyverse.accounts.queries import Principal
+from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
 from codyverse.core.resilience import again, is_unconfirmed, unless_away
@@ -26,6 +27,11 @@ Policy = Literal["anyone", "stranger", "learner", "author", "operator"]
 View = TypeVar("View", bound=Callable[..., Any])
 RANK = {"learner": 1, "author": 2, "operator": 3}
 PERSON = "person"
+SEEN = "seen"
+SEEN_NOTED_EVERY = 3600
+"""Seconds: when a session was used last is kept about as exactly as this. The cookie remembers, so that nothing is asked."""
+HALF = "half"
+"""Of who has given the password and not yet the second factor: the key of that half, and whose it is."""
 
 
 def access(
@@ -109,7 +115,19 @@ def begin_session(token: str, person_id: int) -> None:
     session.permanent = True
     session[TOKEN] = token
     session[PERSON] = person_id
+    session[SEEN] = int(now().timestamp())
     g.pop("principal", None)
+
+
+def begin_half(half: str, person_id: int) -> None:
+    """This browser holds half a sign-in; nobody is signed in by it."""
+    session[HALF] = [half, person_id]
+
+
+def half() -> tuple[str, int] | None:
+    """The half of a sign-in that this browser holds, and whose; whether it is still good the services know."""
+    kept = session.get(HALF)
+    return (kept[0], kept[1]) if isinstance(kept, list) and len(kept) == 2 else None
 
 
 def end_session() -> None:
@@ -151,7 +169,25 @@ def _note_use(response: Response) -> Response:
     return response
 
 
+def _note_seen(response: Response) -> Response:
+    """Keep, once an hour, that a session was used, for the list of devices. A failure is logged and changes nothing."""
+    who: Principal | None = g.get("principal")
+    at = int(now().timestamp())
+    if who is None or not who.session_id or response.status_code >= 500:
+        return response
+    if at - session.get(SEEN, 0) < SEEN_NOTED_EVERY or TOKEN not in session:
+        return response
+    try:
+        with unit_of_work():
+            sessions.note_seen(who.session_id)
+        session[SEEN] = at
+    except SQLAlchemyError:
+        log.warning("the use of a session could not be noted", exc_info=True)
+    return response
+
+
 def install(app: Flask) -> None:
     """Check the policy before every request; keep afterwards that a token was used."""
     app.before_request(lambda: again(_enforce))
     app.after_request(_note_use)
+    app.after_request(_note_seen)

@@ -15,7 +15,7 @@ from flask_limiter.util import get_remote_address
 from redis.exceptions import RedisError
 
 from codyverse.accounts.services import address_key
-from codyverse.http.access import PERSON, bearer, principal_or_none
+from codyverse.http.access import PERSON, bearer, half, principal_or_none
 
 
 def who() -> str:
@@ -47,6 +47,12 @@ def claimed_account() -> str:
         given = None
     email = given.get("email", "") if isinstance(given, Mapping) else ""
     return f"account:{address_key(email if isinstance(email, str) else '')}"
+
+
+def half_signed_in() -> str:
+    """The account whose second factor is being tried, however often its first step was taken."""
+    found = half()
+    return f"second:{found[1]}" if found else remote_address()
 
 
 def _setting(name: str) -> Callable[[], str]:
@@ -86,7 +92,13 @@ failures_per_address = limiter.limit(
 failures_per_person = limiter.limit(
     _setting("ratelimit_sign_in"), key_func=who, override_defaults=False, deduct_when=_refused
 )
+failures_of_second_factor = limiter.limit(
+    _setting("ratelimit_sign_in"), key_func=half_signed_in, override_defaults=False, deduct_when=_refused
+)
 accounts_per_address = limiter.limit(
+    _setting("ratelimit_register"), key_func=remote_address, override_defaults=False, deduct_when=_registered
+)
+links_per_address = limiter.limit(
     _setting("ratelimit_register"), key_func=remote_address, override_defaults=False, deduct_when=_registered
 )
 

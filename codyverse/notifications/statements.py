@@ -108,6 +108,7 @@ DIGEST_READERS = text("""
            choices.unsubscribe_token, users.email, users.display_name, users.time_zone, users.preferences
     from notification_choices as choices join users on users.id = choices.user_id
     where choices.mail_kinds <> '[]'::jsonb and choices.user_id > :after and users.deactivated_at is null
+          and users.email_verified_at is not null
           and exists (
               select from notifications as news
               where news.user_id = choices.user_id and news.read_at is null and news.mailed_at is null

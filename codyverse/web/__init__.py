@@ -18,7 +18,10 @@ from codyverse.web import (
     pages,
     profiles,
     progress,
+    recovery,
     render,
+    second_factor,
+    security,
     shop,
     tokens,
 )
@@ -43,6 +46,9 @@ def install(app: Flask) -> None:
         notifications,
         goals,
         progress,
+        recovery,
+        second_factor,
+        security,
         shop,
         tokens,
     ):

@@ -3,7 +3,8 @@
 from flask import Blueprint, flash, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from codyverse.accounts import queries, services
+from codyverse import mailing
+from codyverse.accounts import mail_addresses, queries, services, signing_in
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
 from codyverse.gamification import services as game
@@ -39,11 +40,12 @@ def register() -> Response:
     form = RegisterForm()
     try:
         with unit_of_work():
-            services.register(
+            mail_addresses.register(
                 form.text("email"),
                 form.text("password"),
                 form.text("display_name"),
                 form.text("time_zone") or "UTC",
+                mailing.links(),
             )
     except Invalid as fault:
         form.take(fault)
@@ -75,19 +77,28 @@ def _sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False)
 @failures_per_account
 @access("stranger")
 def sign_in() -> Response:
-    """Begin a session and go on to where the person wanted to be."""
+    """Begin a session and go on to where the person wanted to be; or ask for the second factor first."""
     form = SignInForm()
     try:
         with unit_of_work():
-            token, person_id = services.sign_in(
-                form.text("email"), form.text("password"), request.user_agent.string
-            )
-            held.restore(held.take(), person_id)
+            begun = signing_in.begin(form.text("email"), form.text("password"), request.user_agent.string)
+            if begun.token is not None:
+                held.restore(held.take(), begun.user_id)
     except Invalid as fault:
         form.take(fault)
         return _sign_in_page(form, 422)
-    gate.begin_session(token, person_id)
-    return redirect(safe_next(request.form.get("next")) or url_for("dashboard.show"), 303)
+    goal = safe_next(request.form.get("next"))
+    if begun.half is not None:
+        gate.begin_half(begun.half, begun.user_id)
+        return redirect(url_for("second_factor.ask", next=goal), 303)
+    return signed_in(begun, goal)
+
+
+def signed_in(begun: signing_in.Begun, goal: str | None) -> Response:
+    """The session has begun: go on to the path `goal`, or to the dashboard."""
+    assert begun.token is not None
+    gate.begin_session(begun.token, begun.user_id)
+    return redirect(goal or url_for("dashboard.show"), 303)
 
 
 @bp.post("/logout")

@@ -168,6 +168,38 @@ class PasswordForm(Form):
     new_password = PasswordField("New password")
 
 
+class CodeForm(Form):
+    """A code of the authenticator app, or a recovery code."""
+
+    code = StringField("Code")
+
+
+class OwnerForm(Form):
+    """What shows that it is the owner who changes the ways in: the password, and a code where one is asked for."""
+
+    current_password = PasswordField("Your password")
+    code = StringField("Code")
+
+
+class ForgotForm(Form):
+    """Whose password was forgotten."""
+
+    email = EmailField("E-mail address")
+
+
+class NewPasswordForm(Form):
+    """A password in place of the forgotten one."""
+
+    new_password = PasswordField("New password")
+
+
+class AddressForm(Form):
+    """Another address for the account."""
+
+    email = EmailField("New e-mail address")
+    current_password = PasswordField("Your password")
+
+
 class PublicPageForm(Form):
     """The page that somebody may show to everybody."""
 

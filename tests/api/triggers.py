@@ -6,14 +6,17 @@ Keyed by the operation's id and the status of success or the code. Each gets a w
 from collections.abc import Callable
 from typing import Any
 
+import pyotp
 from sqlalchemy import text
 
-from codyverse.accounts import tokens
+from codyverse.accounts import second_factor, tokens
 from codyverse.api.operation import OPERATIONS
+from codyverse.core.clock import now
 from codyverse.core.database import session, unit_of_work
+from codyverse.http import seals
 from codyverse.progress import rehearsal
 from tests.api.client import Program, Told, token_for
-from tests.api.world import NOWHERE, World
+from tests.api.world import NOWHERE, PASSWORD, World
 from tests.factories import make_user
 
 Trigger = Callable[[World], Told]
@@ -37,6 +40,20 @@ def sent(world: World, operation: str, **more: Any) -> Told:
     return world.send(OPERATIONS[operation], **more)
 
 
+def app_of(user_id: int) -> str:
+    """Set up an authenticator app for this person; a code of it that is good now."""
+    seal = seals.second_factors()
+    with unit_of_work():
+        second_factor.begin_app(user_id, PASSWORD, seal)
+    secret = second_factor.waiting_secret(user_id, seal)
+    assert secret is not None
+    app = pyotp.TOTP(secret)
+    step = app.timecode(now())
+    with unit_of_work():
+        second_factor.confirm_app(user_id, app.generate_otp(step), seal)
+    return app.generate_otp(step + 1)
+
+
 def stranger(world: World) -> Program:
     return Program(world.app)
 
@@ -54,6 +71,19 @@ def _(world: World) -> Told:
     for _ in range(tokens.MOST_TOKENS - 1):
         token_for(world.user_id, "profile:read")
     return sent(world, "createToken", by=stranger(world))
+
+
+@trigger("createToken", "SECOND_FACTOR_REQUIRED")
+def _(world: World) -> Told:
+    """The password is right; first no code is sent, then one that does not fit, then a good one, twice."""
+    code = app_of(world.user_id)
+    asked = sent(world, "createToken", by=stranger(world))
+    body = world.body(OPERATIONS["createToken"])
+    assert (asked.status, asked.code) == (401, "SECOND_FACTOR_REQUIRED")
+    for wrong, status in (("000000", 401), ("x", 401), (code, 201)):
+        given = body | {"secondFactor": wrong}
+        assert sent(world, "createToken", by=stranger(world), body=given).status == status
+    return sent(world, "createToken", by=stranger(world), body=body | {"secondFactor": code})
 
 
 @trigger("listTokens", "200")

@@ -34,6 +34,16 @@ OPEN_TO_STRANGERS = {
     "mails.kept",
     "mails.kept_html",
     "profiles.show",
+    "recovery.change",
+    "recovery.change_page",
+    "recovery.confirm",
+    "recovery.confirm_page",
+    "recovery.forgot",
+    "recovery.forgot_form",
+    "recovery.reset",
+    "recovery.reset_form",
+    "second_factor.ask",
+    "second_factor.check",
 }
 
 

@@ -37,7 +37,8 @@ RUBBISH: dict[str, Any] = {
     "invalid UTF-8": b"\xff\xfe\xed\xa0\x80",
     "overlong UTF-8": b"\xc0\xaf",
 }
-STRANGER, LEARNER = "stranger", "learner"
+STRANGER, LEARNER, HALF, SECURED = "stranger", "learner", "half", "secured"
+"""The last two have a second factor: one has given the password only, the other is signed in."""
 OTHERS = ("Benedetta", "benedetta@example.org", "words of hers")
 TABLES = [
     *("users", "zone_facts", "sessions", "courses", "modules", "lessons", "steps", "step_revisions"),
@@ -51,7 +52,7 @@ TABLES = [
         "mails",
         "public_profiles",
     ),
-    "api_tokens",
+    *("api_tokens", "second_factors", "recovery_codes", "one_time_keys"),
 ]
 STUDY = {"attempts", "attempt_steps", "activity_days", "daily_goals", "users"}
 ANY = set(RUBBISH) | {"missing"}
@@ -128,6 +129,8 @@ PUBLIC_PAGE = {"handle": "ada-writes", "public": "y", "shown": ["badges", "level
 HANDLES = {"huge", "exponent", "NaN", "Infinity", "null", "true"}
 NONCES = {"huge", "Infinity"}
 SECRET = {"current_password": PASSWORD, "new_password": "river-comet-fable"}
+OWNER = {"current_password": PASSWORD, "code": ""}
+ADDRESS = {"email": "ada@new.example", "current_password": PASSWORD}
 ANSWER = {"kind": "", "try_no": "1", "answer": "", "blank": "", "match": "", "position": "", "indent": ""}
 COMPLETED = STUDY | {"lesson_progress", "ledger_entries", "players", "earned_badges", "notifications"}
 TOKEN = {"name": "My phone", "scopes": ["progress:read", "progress:write"], "days": "30"}
@@ -139,11 +142,40 @@ FORMS: dict[str, Form] = {
     "accounts.register": Form(
         STRANGER,
         REGISTER,
-        {"users", "zone_facts", "players"},
+        {"users", "zone_facts", "players", "one_time_keys", "mails"},
         {"display_name": NAMES, "password": PASSWORDS, "time_zone": {"empty", "missing"}},
     ),
     # Where to go on is a wish: what is no path on this site leads to the dashboard.
     "accounts.sign_in": Form(STRANGER, SIGN_IN, {"sessions"}, {"next": PASSED_BY}),
+    "second_factor.check": Form(
+        HALF,
+        {"code": "", "next": "/courses"},
+        {"sessions", "recovery_codes", "one_time_keys", "mails"},
+        {"next": PASSED_BY},
+    ),
+    "second_factor.begin": Form(LEARNER, {"current_password": PASSWORD}, {"second_factors"}),
+    "second_factor.confirm": Form(
+        LEARNER, {"code": ""}, {"second_factors", "recovery_codes", "mails"}, right=200
+    ),
+    "second_factor.stop": Form(LEARNER, {}, {"second_factors"}),
+    "second_factor.turn_off": Form(SECURED, OWNER, {"second_factors", "recovery_codes", "mails"}),
+    "second_factor.renew": Form(SECURED, OWNER, {"recovery_codes", "mails"}, right=200),
+    "security.end_session": Form(LEARNER, {}, {"sessions"}),
+    "security.end_others": Form(LEARNER, {}, {"sessions"}),
+    "security.change_address": Form(LEARNER, ADDRESS, {"one_time_keys", "mails"}),
+    "security.ask_confirmation": Form(LEARNER, {}, set()),
+    # The answer is the same whatever was typed.
+    "recovery.forgot": Form(
+        STRANGER, {"email": "ada@example.org"}, {"one_time_keys", "mails"}, {"email": PASSED_BY}, alone=True
+    ),
+    "recovery.reset": Form(
+        STRANGER,
+        {"new_password": "river-comet-fable"},
+        {"users", "sessions", "one_time_keys", "mails"},
+        {"new_password": PASSWORDS},
+    ),
+    "recovery.confirm": Form(STRANGER, {}, {"one_time_keys"}),
+    "recovery.change": Form(STRANGER, {}, {"one_time_keys", "users", "mails"}),
     "accounts.sign_out": Form(LEARNER, {}, {"sessions"}),
     "accounts.sign_out_everywhere": Form(LEARNER, {}, {"sessions"}),
     "accounts.change_profile": Form(
@@ -158,7 +190,9 @@ FORMS: dict[str, Form] = {
         {"users", "daily_goals"},
         {"hidden": {"missing"}, "streak_mode": {"empty", "missing"}},
     ),
-    "accounts.change_password": Form(LEARNER, SECRET, {"users", "sessions"}, {"new_password": PASSWORDS}),
+    "accounts.change_password": Form(
+        LEARNER, SECRET, {"users", "sessions", "one_time_keys", "mails"}, {"new_password": PASSWORDS}
+    ),
     # A name may be longer than a display name: the address of a repository fits.
     "tokens.create": Form(LEARNER, TOKEN, {"api_tokens"}, {"name": NAMES}, right=200),
     "tokens.revoke": Form(LEARNER, {}, {"api_tokens"}),

@@ -8,49 +8,58 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
+import pyotp
 import pytest
 from flask import Flask, url_for
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from codyverse.accounts import tokens
+from codyverse.accounts import one_time, second_factor, sessions, tokens
 from codyverse.core.clock import now
 from codyverse.core.database import db, session, unit_of_work
 from codyverse.gamification import shop
+from codyverse.http import seals
 from codyverse.notifications import queries as news
 from codyverse.notifications import services as notifications
 from codyverse.progress.services import save_draft
 from tests.domains.gamification.test_shop import give
 from tests.domains.study import Plan, answer_all, make_course, start
-from tests.factories import make_user
+from tests.factories import PASSWORD, make_user
 from tests.web.playing import Playing, Step, make_tea
 from tests.web.rubbish import (
     FORMS,
+    HALF,
     KINDS,
     LEARNER,
     OTHERS,
     RUBBISH,
+    SECURED,
     SEVERAL,
     STRANGER,
     TABLES,
     bare,
 )
-from tests.web.visits import HTMX, Visitor, checked
+from tests.web.visits import HTMX, Page, Visitor, checked
 
 FORM = "application/x-www-form-urlencoded"
+HAL = "hal@example.org"
 SHOWN = {"HTML", "header"}
 SHOWN_ON = {
     "accounts": "/settings",
     "tokens": "/settings/tokens",
     "profiles": "/settings/public",
     "notifications": "/notifications/settings",
+    "second_factor": "/settings/security/app",
+    "security": "/settings/address",
+    "recovery": "/forgot",
 }
 
 
@@ -63,6 +72,7 @@ class Place:
     finished: Playing
     cookies: dict[str, tuple[str, str]]
     things: dict[str, Any]
+    codes: dict[str, dict[str, str]]
 
     @cached_property
     def steps(self) -> dict[str, Step]:
@@ -77,7 +87,11 @@ class Place:
         play = self.finished if endpoint == "lessons.complete" else self.playing
         step = self.steps["teach" if endpoint == "lessons.read" else kind]
         wanted = next(rule for rule in self.app.url_map.iter_rules() if rule.endpoint == endpoint).arguments
-        values = self.things | {"lesson_id": play.lesson_id, "step_id": step.step_id}
+        values = (
+            self.things
+            | self.things.get(endpoint, {})
+            | {"lesson_id": play.lesson_id, "step_id": step.step_id}
+        )
         with self.app.test_request_context():
             return url_for(endpoint, **{name: values[name] for name in wanted})
 
@@ -85,9 +99,15 @@ class Place:
         """A right sending."""
         names = FORMS[endpoint].fields
         given = {"try_no": "1", "hint_no": "1", "attempt_id": str(self.finished.attempt_id)}
+        given |= self.code(endpoint)
         given |= {"kind": kind} if "answer" in names else {}
         whole = {name: given.get(name, value) for name, value in names.items() if name in given or value}
         return whole | (self.playing.fields(self.steps[kind]) if "answer" in names else {})
+
+    def code(self, endpoint: str) -> dict[str, str]:
+        """A code that this route takes now, if it takes one."""
+        kept = self.codes.get(endpoint, {})
+        return {"code": pyotp.TOTP(kept["secret"]).now()} if "secret" in kept else kept
 
     def client(self, who: str) -> FlaskClient:
         """A browser of this person, as if nothing had been sent yet."""
@@ -170,9 +190,10 @@ def place(app: Flask, tmp_path: Path) -> Iterator[Place]:
     ):
         csrf = browser.get(path).field("csrf_token").get("value")
         cookies[who] = (browser.client.get_cookie("codyverse").value, csrf)
-    things = possessions(ada)
+    things = possessions(ada) | keys(ada)
+    codes = second_factors(app, ada, cookies)
     playing, finished = (Playing(visitor, "ada@example.org", each) for each in (lesson, done))
-    made = Place(app, playing, finished, cookies, things)
+    made = Place(app, playing, finished, cookies, things, codes)
     yield made
     assert written() == made.before
 
@@ -192,6 +213,38 @@ def possessions(who: int) -> dict[str, Any]:
         "token": news.choices(who).unsubscribe_token,
         "token_id": access_token.id,
     }
+
+
+def keys(who: int) -> dict[str, Any]:
+    """Keys of links, by the route that they open, and another session of the same person."""
+    to = {"to": "ada@example.org", "change": "a"}
+    with unit_of_work():
+        made = {
+            f"recovery.{name}": {"key": one_time.make(who, purpose, timedelta(minutes=20), to)}
+            for name, purpose in (("reset", "reset"), ("confirm", "confirm"), ("change", "change_from"))
+        }
+        sessions.open_session(who, "another browser")
+    return made | {"session_id": sessions.sessions_of(who)[0].id}
+
+
+def second_factors(app: Flask, ada: int, cookies: dict[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """Ada is setting up an app; Hal has one, and a browser each before and after his second step. Codes by route."""
+    hal, seal = make_user(email=HAL, name="Hal"), seals.second_factors()
+    with unit_of_work():
+        for who in (ada, hal):
+            second_factor.begin_app(who, PASSWORD, seal)
+    secrets = {who: second_factor.waiting_secret(who, seal) or "" for who in (ada, hal)}
+    with unit_of_work():
+        codes = second_factor.confirm_app(hal, pyotp.TOTP(secrets[hal]).now(), seal)
+    before, after = Visitor(app), Visitor(app)
+    for visitor in (before, after):
+        visitor.post("/login", {"email": HAL, "password": PASSWORD})
+    after.post("/login/second", {"code": codes[0]})
+    for name, visitor, path in ((HALF, before, "/login/second"), (SECURED, after, "/settings/address")):
+        csrf = visitor.get(path).field("csrf_token").get("value")
+        cookies[name] = (visitor.client.get_cookie("codyverse").value, csrf)
+    other = {f"second_factor.{name}": {"code": codes[1]} for name in ("check", "turn_off", "renew")}
+    return other | {"second_factor.confirm": {"secret": secrets[ada]}}
 
 
 def body(fields: dict[str, Any]) -> bytes:
@@ -225,6 +278,7 @@ def test_the_list_of_forms_is_complete(app: Flask, place: Place) -> None:
     pages += [learner.get(path) for path in ("/shop", "/goals", "/leaderboard", "/notifications")]
     pages += [learner.get(path) for path in ("/notifications/settings", "/settings/public")]
     pages.append(stranger.get(f"/mails/unsubscribe/{place.things['token']}"))
+    pages += security_pages(place, stranger, learner)
     with undone():
         learner.post("/leaderboard/join")
         pages.append(learner.get("/leaderboard"))
@@ -243,6 +297,29 @@ def test_the_list_of_forms_is_complete(app: Flask, place: Place) -> None:
     assert set(found) == set(FORMS)
     for endpoint, names in found.items():
         assert names - {"hint_no"} <= set(FORMS[endpoint].fields), endpoint
+
+
+def security_pages(place: Place, stranger: Visitor, learner: Visitor) -> list[Page]:
+    """The pages of signing in, in each of their states."""
+    pages = [learner.get(f"/settings/{path}") for path in ("security/app", "security/sessions", "address")]
+    pages.append(stranger.get("/forgot"))
+    for name, path in (("reset", "reset"), ("confirm", "confirm"), ("change", "change-address")):
+        pages.append(stranger.get(f"/{path}/{place.things[f'recovery.{name}']['key']}"))
+    for who, paths in (
+        (HALF, ["/login/second"]),
+        (SECURED, ["/settings/security/app", "/settings/security/codes"]),
+    ):
+        visitor = Visitor(place.app)
+        visitor.client = place.client(who)
+        pages += [visitor.get(path) for path in paths]
+    with undone():
+        learner.post("/settings/security/app/stop")
+        pages.append(learner.get("/settings/security/app"))
+    with undone():
+        with unit_of_work():
+            session.execute(text("update users set email_verified_at = null"))
+        pages.append(learner.get("/settings/address"))
+    return pages
 
 
 @pytest.mark.parametrize("endpoint", FORMS)
@@ -414,6 +491,10 @@ def test_rubbish_in_addresses_headers_and_cookies(place: Place) -> None:
         "/notifications/bell?after={}",
         "/u/{}",
         "/mails/unsubscribe/{}",
+        "/login/second?next={}",
+        "/reset/{}",
+        "/confirm/{}",
+        "/change-address/{}",
         "/{}",
     ]
     client = place.client(LEARNER)

@@ -43,12 +43,16 @@ class RegisteredOut(Out):
 
 
 class TokenIn(In):
-    """Sign in with address and password and name the token. With a session, address and password may be left out."""
+    """Sign in with address and password and name the token. With a session, both may be left out.
+
+    `secondFactor`: a code of the authenticator app, or a recovery code, where the account asks for one.
+    """
 
     email: str | None = line(254, least=1, examples=["ada@example.org"], default=None)
     password: str | None = line(
         256, least=1, examples=["a long pass phrase"], json_schema_extra={"format": "password"}, default=None
     )
+    second_factor: str | None = line(40, examples=["123456"], default=None)
     name: str = line(80, examples=["My phone"])
     scopes: Scopes | None = None
     expires_at: GivenMoment | None = None
