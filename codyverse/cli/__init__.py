@@ -1,13 +1,15 @@
-"""The commands: flask badges, users, content, ledger, demo, jobs, worker, serve, tokens."""
+"""The commands: flask backup, badges, users, content, ledger, demo, jobs, restore, worker, serve, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import badges, content, demo, jobs, ledger, serve, tokens, users
+from codyverse.cli import backup, badges, content, demo, jobs, ledger, serve, tokens, users
 
 
 def install(app: Flask) -> None:
     """Attach all commands."""
     for command in (
+        backup.backup,
+        backup.restore,
         badges.badges,
         content.content,
         demo.demo,
