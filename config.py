@@ -154,6 +154,10 @@ class Settings(BaseModel):
     content_dir: Path = setting(
         "CONTENT_DIR", Path("content"), "the path of the folder that holds the courses", validate_default=True
     )
+    backup_dir: Path = setting(
+        "BACKUP_DIR", Path(".data/backups"), "the path of a folder for backups", validate_default=True
+    )
+    backup_key_file: Path | None = setting("BACKUP_KEY_FILE", None, "the path of a file with a key for backups")
     log_level: LogLevel = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL")
     log_format: Literal["json", "text"] | None = setting("LOG_FORMAT", None, "json or text")
 
@@ -172,7 +176,7 @@ class Settings(BaseModel):
     def _capitals(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("data_dir", "content_dir")
+    @field_validator("data_dir", "content_dir", "backup_dir")
     @classmethod
     def _from_checkout(cls, value: Path) -> Path:
         """A relative path starts at the checkout, wherever the command was called."""

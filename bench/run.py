@@ -22,6 +22,7 @@ from bench.report import Report
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "docs" / "measured"
 BENCHMARKS = {
+    "growth": "every page and endpoint with a thousand times the learners",
     "streams": "a thousand idle streams beside the pages, and how soon a badge is seen in another tab",
 }
 

@@ -1,142 +1,82 @@
-"""flask demo: learners with weeks of believable history, made through the same services that real learners use."""
+"""flask demo: learners with weeks of believable history, as many as wanted."""
 
-import random
+import os
 import sys
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from codyverse.accounts import services as accounts
+from codyverse.accounts import passwords
 from codyverse.cli.faults import speaks_plainly
-from codyverse.core.clock import now, standing_at
+from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
-from codyverse.courses import queries as courses
-from codyverse.notifications import services as notifications
-from codyverse.progress.rehearsal import Style, play
+from codyverse.stories import loading
+from codyverse.stories.telling import Tale
 
 demo = AppGroup("demo", help="Demo learners, so that every page has something to show.")
 PASSWORD = "demo-under-the-night-sky"  # noqa: S105 - printed for everybody; demo learners exist in development only
 WEEKS = 6
-NAMES = ("Ada", "Ben", "Chidi", "Dana", "Emre", "Fatou", "Grace", "Hiro", "Ines", "Jonas", "Kavya", "Liam")
-SECOND = ("Moon", "Vale", "Reed", "Frost", "Ash", "Lake", "Hill", "Rook", "Wren", "Birch", "Stone", "Fern")
-ZONES = (
-    "Europe/Berlin",
-    "America/New_York",
-    "Asia/Tokyo",
-    "Africa/Lagos",
-    "Asia/Kolkata",
-    "America/Sao_Paulo",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """How a demo learner studies: chance to be right at once, to study on a day, lessons at a sitting, hour of the day."""
-
-    number: int
-    name: str
-    email: str
-    zone: str
-    skill: float
-    diligence: float
-    pace: int
-    hour: int
-
-
-def _learner(number: int, rng: random.Random) -> Learner:
-    name = f"{NAMES[number % len(NAMES)]} {SECOND[(number * 7 + number // len(NAMES)) % len(SECOND)]}"
-    return Learner(
-        number=number,
-        name=name,
-        email=f"demo{number + 1}@example.org",
-        zone=ZONES[number % len(ZONES)],
-        skill=rng.uniform(0.55, 0.95),
-        diligence=0.45 if number == 0 else rng.uniform(0.2, 0.8),
-        pace=1 if number == 0 else rng.choice((1, 1, 2)),
-        hour=rng.randint(8, 20),
-    )
+ALONE = 400
+"""Up to so many learners a second process would take longer to start than it saves."""
 
 
 @demo.command("seed")
-@click.option("--learners", type=click.IntRange(1, 500), default=12, show_default=True)
+@click.option("--learners", type=click.IntRange(1, 1_000_000), default=12, show_default=True)
 @click.option("--weeks", type=click.IntRange(1, 26), default=WEEKS, show_default=True)
+@click.option("--seed", default="1", show_default=True, help="Another word, other histories.")
+@click.option(
+    "--answers-every",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Of so many learners one has answers; the others' lessons are reported ones. For large sites.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be added, and add nothing.")
+@click.option("--yes", is_flag=True, help="Also where strangers come: staging and production.")
 @speaks_plainly
-def seed(learners: int, weeks: int) -> None:
+def seed(*, learners: int, weeks: int, seed: str, answers_every: int, dry_run: bool, yes: bool) -> None:
     """Add demo learners with weeks of history. Those that are there already are left as they are.
 
-    Example: flask demo seed --learners 20
+    The same seed makes the same people on the same day. Each has a history that the rules of the game give: their
+    ledger, streaks, goals and badges can be proved. All share one password, which everybody knows.
+
+    Example: flask demo seed --learners 10000 --weeks 8
     """
-    if current_app.config["CODYVERSE_ENV"] in {"staging", "production"}:
+    if current_app.config["CODYVERSE_ENV"] in {"staging", "production"} and not (yes or dry_run):
         raise click.ClickException(
-            "Demo learners share a password that everybody knows; they are for development only."
+            "Demo learners share a password that everybody knows; they are for development only. "
+            "If this site is a trial that nobody else reaches, add --yes."
         )
-    path = _lessons()
-    if not path:
+    if not loading.offered_lessons():
         raise click.ClickException("There are no courses yet: run `flask content apply` first.")
-    made = 0
-    with click.progressbar(range(learners), label="Demo learners", file=sys.stderr) as numbers:
-        for number in numbers:
-            made += _study_for_weeks(number, path, weeks)
-    if made:
-        who = "1 demo learner" if made == 1 else f"{made} demo learners"
-        click.echo(f"Added {who} with up to {weeks} weeks of history.")
+    numbers = loading.missing(learners)
+    if dry_run:
+        click.echo(
+            f"Would add {_counted(len(numbers))} with up to {weeks} weeks of history. Nothing was changed."
+        )
+        return
+    if numbers:
+        _add(Tale(seed, weeks, now(), passwords.hashed(PASSWORD), answers_every), numbers)
+        click.echo(f"Added {_counted(len(numbers))} with up to {weeks} weeks of history.")
     else:
         click.echo("The demo learners are there already; nothing was changed.")
     click.echo(f"Sign in as demo1@example.org with the password {PASSWORD}")
 
 
-def _lessons() -> list[int]:
-    """All lessons in the order of the catalogue."""
-    outlines = [courses.course_outline(card.slug) for card in courses.catalogue()]
-    return [lesson.id for outline in outlines for module in outline.modules for lesson in module.lessons]
-
-
-def _study_for_weeks(number: int, path: list[int], weeks: int) -> int:
-    """One learner's whole history; 0 if the learner exists already."""
-    rng = random.Random(f"codyverse-demo-{number}")  # noqa: S311 - the same histories everywhere are wanted
-    who = _learner(number, rng)
-    today = now().astimezone(ZoneInfo(who.zone)).date()
-    begin = today - timedelta(days=7 * weeks if number == 0 else rng.randint(7, 7 * weeks))
-    with standing_at(_moment(who, begin, rng) - timedelta(hours=1)), unit_of_work():
-        user_id = accounts.create_account(who.email, PASSWORD, who.name, time_zone=who.zone)
-        if user_id is not None and number == 0:
-            accounts.change_goal_intensity(
-                user_id, "casual"
-            )  # so that this diligent one's days show goals reached
-    if user_id is None:
-        return 0
-    ahead = list(path)
-    behind: list[int] = []
-    for offset in range((today - begin).days + 1):
-        recent = number == 0 and offset > (today - begin).days - 9
-        if not recent and rng.random() > who.diligence:
-            continue
-        at = _moment(who, begin + timedelta(days=offset), rng)
-        if at >= now():
-            break
-        with unit_of_work():
-            notifications.mark_all_read(user_id)  # whoever comes has read what happened the last time
-        for _ in range(who.pace if rng.random() < 0.8 else who.pace + 1):
-            lesson_id = _next(ahead, behind, rng)
+def _add(tale: Tale, numbers: list[int]) -> None:
+    processes = 1 if len(numbers) <= ALONE else min(4, os.cpu_count() or 1)
+    with (
+        loading.batches(tale, numbers, processes) as batches,
+        click.progressbar(length=len(numbers), label="Demo learners", file=sys.stderr) as bar,
+    ):
+        for batch in batches:
             with unit_of_work():
-                at = play(user_id, lesson_id, at, until=now(), style=Style(who.skill), dice=rng)
-            if at >= now():
-                return 1
-            at += timedelta(seconds=rng.randint(20, 200))
-    return 1
+                loading.keep(batch)
+            bar.update(batch.learners)
+    with unit_of_work():
+        loading.look_again()
 
 
-def _next(ahead: list[int], behind: list[int], rng: random.Random) -> int:
-    """Mostly the next lesson, now and then one again."""
-    if ahead and not (behind and rng.random() < 0.12):
-        behind.append(ahead.pop(0))
-        return behind[-1]
-    return rng.choice(behind)
-
-
-def _moment(who: Learner, day: date, rng: random.Random) -> datetime:
-    return datetime.combine(day, time(who.hour, rng.randint(0, 59), rng.randint(0, 59)), ZoneInfo(who.zone))
+def _counted(number: int) -> str:
+    return "1 demo learner" if number == 1 else f"{number:,} demo learners"

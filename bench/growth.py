@@ -1,0 +1,143 @@
+"""What a thousand times the learners costs: every page and endpoint on a small site and on a large one, side by side.
+
+    python -m bench.growth [--lived 5500] [--times 20]      measures and prints; writes no page
+
+Both sites have the same 200 lessons and the same learner, whose round is measured; caches are emptied before each
+request. Counted are statements, and the pages of tables and indexes that they touch: neither depends on how busy the
+machine is.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Flask
+
+from bench import sites
+from bench.buffers import Cost
+from bench.report import Report, table
+from bench.rounds import LEFT_OUT, Round
+from codyverse.core.database import db
+from codyverse.core.embedded import throwaway
+
+SMALL, LIVED, TIMES = 110, 5_500, 20
+"""Learners of the small site; of the large one those whose lives are lived, and how often all of them are there.
+
+The ledgers have 10⁴ and 10⁷ entries then."""
+WEEKS = 26
+ANSWERS_EVERY = 10
+MOST = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A request on both sites."""
+
+    name: str
+    small: Cost
+    large: Cost
+    seconds: tuple[float, float]
+
+    @property
+    def ratio(self) -> float:
+        return self.large.buffers / max(1, self.small.buffers)
+
+    def faults(self) -> Iterator[str]:
+        if self.small.statements != self.large.statements:
+            yield f"{self.name}: {self.small.statements} statements on the small site, {self.large.statements} on the large one"
+        if self.large.buffers > MOST * self.small.buffers:
+            yield f"{self.name}: {self.small.buffers} buffers on the small site, {self.large.buffers} on the large one"
+
+    def row(self) -> list[object]:
+        statements = str(self.small.statements)
+        if self.large.statements != self.small.statements:
+            statements += f" → {self.large.statements}"
+        times = " / ".join(f"{each * 1000:.0f}" for each in self.seconds)
+        return [self.name, statements, self.small.buffers, self.large.buffers, f"{self.ratio:.2f}", times]
+
+
+def compared(small: Flask, large: Flask) -> tuple[Pair, ...]:
+    """The same round on both, request by request. Raises RuntimeError if the round knows no way to a page."""
+    rounds = [Round(small, 60), Round(large, 3000)]
+    if unknown := rounds[0].unknown():
+        raise RuntimeError(f"bench/rounds.py has no ids for {', '.join(unknown)}")
+    both = zip(*(each.visits() for each in rounds), strict=True)
+    return tuple(Pair(one.name, one.cost, other.cost, (one.seconds, other.seconds)) for one, other in both)
+
+
+@contextmanager
+def two_sites(small: int, lived: int, times: int) -> Iterator[tuple[Flask, Flask]]:
+    """A small and a large site in one throw-away PostgreSQL, taught the same."""
+    with throwaway() as url:
+        names = ("taught", "small", "large")
+        taught, one, other = (sites.named(url, name) for name in names)
+        sites.statement(sites.named(url, "postgres"), "create database taught")
+        sites.taught(taught)
+        sites.statement(
+            sites.named(url, "postgres"), *(f"create database {name} template taught" for name in names[1:])
+        )
+        sites.peopled(one, small, weeks=WEEKS, answers_every=ANSWERS_EVERY)
+        sites.peopled(other, lived, weeks=WEEKS, answers_every=ANSWERS_EVERY)
+        sites.multiplied(sites.named(url, "large", "postgres"), times)
+        apps = sites.application(one), sites.application(other)
+        yield apps
+        for app in apps:
+            with app.app_context():
+                db.engine.dispose()
+
+
+def measure(lived: int = LIVED, times: int = TIMES) -> Report:
+    """Build both sites, go the round on both, compare."""
+    with two_sites(SMALL, lived, times) as (small, large):
+        held = [sites.sizes(app) for app in (small, large)]
+        pairs = compared(small, large)
+    return report(held, pairs)
+
+
+def report(held: Sequence[dict[str, int]], pairs: Sequence[Pair]) -> Report:
+    """The page."""
+    missed = tuple(fault for pair in pairs for fault in pair.faults())
+    grown = max(pairs, key=lambda pair: pair.ratio)
+    sizes = table(
+        ["rows", "small", "large"], [[name, f"{held[0][name]:,}", f"{held[1][name]:,}"] for name in held[0]]
+    )
+    rows = table(
+        ["request", "statements", "buffers, small", "buffers, large", "ratio", "ms"],
+        [pair.row() for pair in pairs],
+    )
+    words = INTRODUCTION.format(
+        count=len(pairs),
+        most=MOST,
+        name=grown.name,
+        ratio=grown.ratio,
+        answers_every=ANSWERS_EVERY,
+        times=TIMES,
+        left_out="; ".join(f"{name}: {why}" for name, why in sorted(LEFT_OUT.items())),
+    )
+    return Report("What growth costs", f"{words}\n\n{sizes}\n\n{rows}", missed)
+
+
+INTRODUCTION = """
+Two sites with the same lessons and, among their learners, the same one, who goes the same round on both: {count} requests,
+every page and endpoint that is read, and what a lesson, a sign-in and the settings write. Caches are emptied before each
+request. Bar: the same number of statements, and at most {most} times the buffers (pages of tables and indexes that the
+statements touch, by EXPLAIN ANALYZE, in memory or not). The most grown is {name}, {ratio:.2f} times.
+
+Histories are those of `flask demo seed`, of which the large site has each {times} times, under other names; one learner of
+{answers_every} has answers, the others' lessons were reported. Rows of
+one learner lie closer together than they would after years of use by many at once. `ms` is the time of the whole request
+with its measuring, for orientation only. Left out: {left_out}.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m bench.growth", description="Measure what growth costs.")
+    parser.add_argument("--lived", type=int, default=LIVED)
+    parser.add_argument("--times", type=int, default=TIMES)
+    made = measure(**vars(parser.parse_args()))
+    print(made.text, *made.missed, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
