@@ -67,7 +67,9 @@ def upgrade() -> None:
 
 def _kinds(names: str) -> None:
     op.drop_constraint(op.f("ck_notifications_kind"), "notifications", type_="check")
-    op.create_check_constraint(op.f("ck_notifications_kind"), "notifications", f"kind in ({names})")
+    op.create_check_constraint(
+        op.f("ck_notifications_kind"), "notifications", f"kind in ({names})", postgresql_not_valid=True
+    )
 
 
 def downgrade() -> None:

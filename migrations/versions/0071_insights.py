@@ -70,12 +70,8 @@ def upgrade() -> None:
         *big("value"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_insight_marks")),
     )
-    op.create_index("ix_activity_days_local_date_user_id", "activity_days", ["local_date", "user_id"])
-    op.create_index("ix_attempts_started_at", "attempts", ["started_at"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_attempts_started_at", "attempts")
-    op.drop_index("ix_activity_days_local_date_user_id", "activity_days")
     for table in ("insight_marks", "cohort_weeks", "cohorts", "item_totals", "lesson_days", "learning_days"):
         op.drop_table(table)
