@@ -26,7 +26,7 @@ check: venv-dev  ## formatting, lint, types, layers, templates, content, lock fi
 
 drill: venv-dev  ## the long tests: crashes, load, growth
 	@$(PY) tools/assets.py --dev
-	@$(PY) tools/machine.py
+	@$(PY) tools/machine.py drill
 	@$(PY) -m pytest -m drill $(ARGS)
 
 bench: venv-dev  ## measure and write docs/measured (ARGS=streams: only this)

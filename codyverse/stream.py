@@ -22,7 +22,7 @@ import psycopg2
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from codyverse.core.database import session
+from codyverse.core.database import undo
 from codyverse.core.errors import DomainError
 from codyverse.core.resilience import again
 from codyverse.http import refusals
@@ -218,7 +218,7 @@ class Streams:
                 try:
                     return again(lambda: act(*arguments))
                 finally:
-                    session.rollback()
+                    undo()
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, inside)
 

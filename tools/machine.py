@@ -1,6 +1,7 @@
 """Finds what the tests need from the machine, Chromium and Java, and installs it where that is allowed.
 
     python tools/machine.py          find both; install what is missing where root or sudo may use apt
+    python tools/machine.py drill    also what only drills need: PgBouncer and nginx
 
 Tests ask `chromium()` and `java()` for the programs. CHROMIUM and JAVA may name them.
 """
@@ -24,12 +25,19 @@ DOWNLOADED = (  # by `playwright install chromium`
 )
 JAVA_PLACES = ("/opt/homebrew/opt/openjdk/bin/java", "/usr/local/opt/openjdk/bin/java")
 
-PACKAGES = {"Chromium": "chromium", "Java": "default-jre-headless"}
+PACKAGES = {
+    "Chromium": "chromium",
+    "Java": "default-jre-headless",
+    "PgBouncer": "pgbouncer",
+    "nginx": "nginx",
+}
 ADVICE = {
     "Chromium": "install Chromium or Chrome (Debian: apt install chromium; macOS: brew install --cask google-chrome; "
     "anywhere: .venv/bin/playwright install --with-deps chromium), or name it with CHROMIUM=/path/to/it",
     "Java": "install Java 17 or newer (Debian and Ubuntu: apt install default-jre-headless; macOS: brew install openjdk), "
     "or name it with JAVA=/path/to/java",
+    "PgBouncer": "install it (Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer)",
+    "nginx": "install it (Debian and Ubuntu: apt install nginx; macOS: brew install nginx)",
 }
 
 
@@ -45,6 +53,13 @@ def java() -> Path | None:
     named = os.environ.get("JAVA")
     candidates = [named] if named else [shutil.which("java"), *JAVA_PLACES]
     return next((Path(each) for each in candidates if each and _starts(each, "-version")), None)
+
+
+def server(name: str) -> Path | None:
+    """A server's program, also where ordinary users do not look."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
+    found = shutil.which(name, path=path)
+    return Path(found) if found else None
 
 
 def _downloaded() -> list[str]:
@@ -86,19 +101,23 @@ def _install(names: list[str], log: Path) -> None:
             subprocess.run([*apt, *words], stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False)
 
 
-def missing() -> list[str]:
-    """Which of the two are not there."""
-    return [name for name, find in (("Chromium", chromium), ("Java", java)) if find() is None]
+def missing(*, drill: bool = False) -> list[str]:
+    """Which of them are not there."""
+    wanted = {"Chromium": chromium, "Java": java}
+    if drill:
+        wanted |= {"PgBouncer": lambda: server("pgbouncer"), "nginx": lambda: server("nginx")}
+    return [name for name, find in wanted.items() if find() is None]
 
 
 def main() -> int:
     """0 when everything is there (now), 1 with one sentence per missing thing."""
-    lacking = missing()
+    drill = "drill" in sys.argv[1:]
+    lacking = missing(drill=drill)
     if not lacking:
         return 0
     log = Path(tempfile.gettempdir()) / f"codyverse-apt-{os.getpid()}.log"
     _install(lacking, log)
-    lacking = missing()
+    lacking = missing(drill=drill)
     for name in lacking:
         details = f" What apt said: {log}" if log.exists() else ""
         print(f"The tests need {name}: {ADVICE[name]}.{details}", file=sys.stderr)

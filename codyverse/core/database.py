@@ -67,12 +67,22 @@ def unit_of_work() -> Iterator[None]:
                 write(gathered)
         _commit()
     except BaseException:
-        session.rollback()
+        undo()
         _forget_plans()
         raise
     finally:
         session.info.pop(_DEPTH, None)
     _run_after_commit(session())
+
+
+def undo() -> None:
+    """Roll back whatever is open; also if its connection turns out to be dead only now, for then nothing remains of it."""
+    if not session.registry.has():
+        return
+    try:
+        session.rollback()
+    except DBAPIError:
+        session.rollback()  # the first one has thrown the connection away
 
 
 def _commit() -> None:

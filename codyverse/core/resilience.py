@@ -17,7 +17,7 @@ from flask import Flask, current_app, g, has_app_context
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from codyverse.core.database import session
+from codyverse.core.database import undo
 from codyverse.core.sqlstates import is_away, is_passing
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def again(act: Callable[[], Value], may_repeat: Callable[[BaseException], bool] 
     try:
         return act()
     except DBAPIError as fault:
-        session.rollback()
+        undo()
         if not may_repeat(fault):
             raise
     return _with_pauses(act, may_repeat)
@@ -138,7 +138,7 @@ def _with_pauses(act: Callable[[], Value], may_repeat: Callable[[BaseException],
             try:
                 return act()
             except DBAPIError:
-                session.rollback()
+                undo()
                 raise
     raise AssertionError("the last try either returns or raises")
 
@@ -171,6 +171,6 @@ def unless_away(read: Callable[[], Value], otherwise: Callable[[], Value]) -> Va
     except (DBAPIError, PoolTimeout) as fault:
         if not is_away(fault):
             raise
-        session.rollback()
+        undo()
         g.unconfirmed = True
     return otherwise()

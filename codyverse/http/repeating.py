@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, request
 from flask.globals import request_ctx
 
-from codyverse.core.database import commit_was_sent
+from codyverse.core.database import commit_was_sent, undo
 from codyverse.core.resilience import again
 from codyverse.core.sqlstates import is_passing
 
@@ -68,5 +68,7 @@ def _whole(dispatch: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def install(app: Flask) -> None:
-    """Attach it around all views."""
+    """Attach it around all views. What they leave open is undone before the session is closed: an answer that stands shall
+    not fail because its connection has died since the last read."""
+    app.teardown_appcontext(lambda _fault: undo())
     app.dispatch_request = _whole(app.dispatch_request)  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from codyverse.core.database import commit_was_sent, db, session, unit_of_work
+from codyverse.core.errors import NotFound
 from codyverse.core.resilience import again, breaker_state
 from codyverse.gamification.services import verify_ledger
 from codyverse.http.access import access
@@ -176,6 +177,26 @@ def test_what_is_our_own_fault_is_not_repeated(served: Served) -> None:
     with served.app.app_context(), pytest.raises(DBAPIError):
         again(work)
     assert len(runs) == 1
+
+
+def test_a_connection_that_dies_after_the_last_read_does_no_harm(served: Served) -> None:
+    """The transaction of the reads is still open then, and cannot be ended properly."""
+
+    @served.app.get("/test/late")
+    @access("anyone")
+    def late() -> str:
+        terminate(served, session.execute(text("select pg_backend_pid()")).scalar_one())
+        return "read"
+
+    @served.app.get("/test/missing")
+    @access("anyone")
+    def missing() -> str:
+        with unit_of_work():
+            terminate(served, session.execute(text("select pg_backend_pid()")).scalar_one())
+            raise NotFound("There is nothing.")
+
+    assert served.app.test_client().get("/test/late").text == "read"
+    assert served.app.test_client().get("/test/missing").status_code == 404
 
 
 def test_a_repeated_request_finds_the_cookie_as_it_came(served: Served) -> None:

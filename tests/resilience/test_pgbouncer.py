@@ -1,7 +1,6 @@
 """Behind a real PgBouncer that pools transactions: each transaction may run on another connection of PostgreSQL."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -32,6 +31,7 @@ from tests.e2e.conftest import free_port
 from tests.factories import make_user
 from tests.resilience.conftest import SETTINGS
 from tests.resilience.postgres import own_postgres
+from tools.machine import server
 
 pytestmark = pytest.mark.drill
 INI = """
@@ -53,7 +53,8 @@ logfile = {folder}/pgbouncer.log
 @pytest.fixture(scope="module")
 def behind() -> Iterator[Flask]:
     """The application behind PgBouncer, which shares three connections among all of its own."""
-    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
+    program = server("pgbouncer")
+    assert program, "No PgBouncer was found: apt install pgbouncer, or `make drill`, which does it."
     with own_postgres() as postgres:
         query, listen = make_url(postgres.url).query, free_port()
         folder = Path(str(query["host"])).parent / "pgbouncer"
@@ -62,7 +63,7 @@ def behind() -> Iterator[Flask]:
         config = folder / "pgbouncer.ini"
         config.write_text(INI.format(host=query["host"], port=query["port"], listen=listen, folder=folder))
         as_owner = {"user": Path(str(query["host"])).stat().st_uid} if os.geteuid() == 0 else {}
-        server = subprocess.Popen([program, "-q", str(config)], start_new_session=True, **as_owner)
+        pooler = subprocess.Popen([str(program), "-q", str(config)], start_new_session=True, **as_owner)
         try:
             _wait_for(listen)
             address = f"postgresql://codyverse@127.0.0.1:{listen}/codyverse"
@@ -78,8 +79,8 @@ def behind() -> Iterator[Flask]:
                 db.session.remove()
                 db.engine.dispose()
         finally:
-            server.terminate()
-            server.wait(30)
+            pooler.terminate()
+            pooler.wait(30)
 
 
 def at_once(app: Flask, act: Callable[[], Any]) -> list[Any]:
