@@ -1,14 +1,15 @@
-"""The commands: flask badges, users, content, ledger, demo, health, jobs, worker, serve, stats, tokens."""
+"""The commands: flask badges, cache, users, content, ledger, demo, health, jobs, worker, serve, stats, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import badges, content, demo, jobs, ledger, serve, site, tokens, users
+from codyverse.cli import badges, cache, content, demo, jobs, ledger, serve, site, tokens, users
 
 
 def install(app: Flask) -> None:
     """Attach all commands."""
     for command in (
         badges.badges,
+        cache.cache,
         content.content,
         demo.demo,
         jobs.jobs,

@@ -6,6 +6,7 @@ follows from a process (memory, pool, threads) is set by its heartbeat, a few se
 
 import os
 import re
+from collections import Counter as Counting
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ request_seconds = Histogram("cody_request_seconds", "Time to answer.", ["endpoin
 queue_seconds = Histogram("cody_queue_seconds", "Time a request waited for a thread.", buckets=QUEUE)
 statements = Counter("cody_db_statements", "Statements sent to the database.")
 statement_seconds = Counter("cody_db_statement_seconds", "Time spent waiting for the database.")
+refused = Counter(
+    "cody_requests_refused", "Requests that were told at once to come again, for too many waited."
+)
 slow_statements = Counter("cody_db_slow_statements", "Statements that took longer than the settings allow.")
 faults = Counter("cody_faults", "What failed, by category.", ["category"])
 cache_reads = Counter("cody_cache_reads", "Looks into the cache.", ["lifetime", "result"])
@@ -33,6 +37,11 @@ cpu_seconds = Gauge("cody_cpu_seconds", "CPU time that the living processes have
 pool_in_use = Gauge("cody_db_pool_in_use", "Database connections in use.", **SUM)
 pool_idle = Gauge("cody_db_pool_idle", "Database connections that wait for use.", **SUM)
 pool_most = Gauge("cody_db_pool_most", "Database connections there may be at most.", **SUM)
+breaker = Gauge(
+    "cody_db_breaker",
+    "Breaker before the database: 0 closed, 1 half-open, 2 open.",
+    multiprocess_mode="livemax",
+)
 streams = Gauge("cody_streams", "Open streams.", **SUM)
 threads = Gauge("cody_threads", "Threads that answer requests.", **SUM)
 threads_busy = Gauge(
@@ -57,6 +66,22 @@ def _forget_the_dead(folder: Path) -> None:
         found = _OF_PROCESS.fullmatch(file.name)
         if found and not psutil.pid_exists(int(found[1])):
             file.unlink(missing_ok=True)
+
+
+def show_breaker(state: str) -> None:
+    """The breaker has come to stand so."""
+    breaker.set(("closed", "half-open", "open").index(state))
+
+
+def cache_looks() -> Counting[tuple[str, bool]] | None:
+    """Looks into the cache by lifetime and whether they hit, of all processes; None where they do not add up."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return None
+    looks: Counting[tuple[str, bool]] = Counting()
+    for family in registry().collect():
+        for each in family.samples if family.name == "cody_cache_reads" else ():
+            looks[each.labels["lifetime"], each.labels["result"] == "hit"] += int(each.value)
+    return looks
 
 
 def as_text() -> bytes:

@@ -2,13 +2,15 @@
 
 from flask import Flask
 
-from codyverse.http import access, errors, limits, requests, security
+from codyverse.http import access, admission, errors, limits, repeating, requests, security
 
 
 def install(app: Flask) -> None:
     """Attach the hooks. Their order counts: identity of the request, refusals, limits, access."""
     requests.install(app)
+    admission.install(app)
     security.install(app)
     limits.install(app)
     access.install(app)
     errors.install(app)
+    repeating.install(app)

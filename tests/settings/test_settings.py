@@ -68,6 +68,14 @@ WRONG = {
     "POOL_MAX": ("many", "POOL_MAX=many is not a whole number"),
     "CONNECT_TIMEOUT_S": ("1", "CONNECT_TIMEOUT_S=1 is too small: write a whole number from 2 to 60"),
     "STATEMENT_TIMEOUT_MS": ("5s", "STATEMENT_TIMEOUT_MS=5s is not a whole number"),
+    "WEB_QUEUE": ("-1", "WEB_QUEUE=-1 is too small"),
+    "WEB_QUEUE_MS": ("1", "WEB_QUEUE_MS=1 is too small"),
+    "DATABASE_POOLING": (
+        "pgbouncer",
+        "DATABASE_POOLING=pgbouncer is not one of the choices: write session or transaction.",
+    ),
+    "BREAKER_FAILURES": ("0", "BREAKER_FAILURES=0 is too small"),
+    "BREAKER_REST_S": ("0", "BREAKER_REST_S=0 is too small"),
     "REDIS_URL": (
         "localhost:6379",
         "REDIS_URL is not the address of a Valkey or Redis: write an address like redis://",
@@ -226,6 +234,7 @@ def test_production_on_an_own_network_without_encryption() -> None:
         ({"POOL_SIZE": "10", "POOL_MAX": "8"}, "POOL_MAX=8 is less than POOL_SIZE=10"),
         ({"WEB_THREADS": "30"}, "POOL_MAX=20 is less than WEB_THREADS=30"),
         ({"WEB_WORKERS": "2"}, "WEB_WORKERS=2 needs REDIS_URL"),
+        ({"DATABASE_POOLING": "transaction"}, "DATABASE_POOLING=transaction needs STREAM_DATABASE_URL"),
         ({"ARGON2_MEMORY_KIB": "1024", "ARGON2_PARALLELISM": "16"}, None),
     ],
 )
