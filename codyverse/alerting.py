@@ -172,4 +172,5 @@ def install(app: Flask) -> None:
             threading.Thread(target=tell, args=(app, url, change), name="alert", daemon=True).start()
 
     monitor.tell.append(on_change)
+    app.extensions["database_breaker"].changed.append(metrics.show_breaker)
     heart.beside.append(monitor.begin)

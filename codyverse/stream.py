@@ -22,6 +22,7 @@ import psycopg2
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from codyverse.core import heartbeat
 from codyverse.core.database import undo
 from codyverse.core.errors import DomainError
 from codyverse.core.resilience import again
@@ -100,6 +101,9 @@ class Streams:
 
     def begin(self) -> None:
         """Start listening; again is harmless."""
+        heart = heartbeat.of(self.app)
+        heart.streams = lambda: self._count
+        heart.begin()
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_up())]
 
@@ -325,6 +329,8 @@ def _known(scope: Scope) -> str:
 
 def application(app: Flask, pages: Asgi | None = None) -> Asgi:
     """The ASGI application: the stream, and all other paths by `pages`, if it is given (else they are 404)."""
+    if pages is None:
+        heartbeat.of(app).kind = "stream"
     made: list[Streams] = []
 
     def streams() -> Streams:

@@ -107,6 +107,7 @@ class Heartbeat:
         self._beating = threading.Lock()
         self._cpu = self._looked = 0.0
         self._looks: Counter[tuple[str, bool]] = Counter()
+        self._refused = 0
         self._busy = 0.0
         self._stop = threading.Event()
 
@@ -186,6 +187,7 @@ class Heartbeat:
         for name, value in (("memory", memory), ("pool", in_use), ("streams", streams)):
             self.recorder.sampled(name, self.kind, value)
         self._count_cache()
+        self._count_refused()
         self._show(memory, in_use, int(pool.checkedin()), streams, busy / span if threads else 0)
         return {
             "name": self.name,
@@ -210,6 +212,13 @@ class Heartbeat:
                 more = looks[lifetime, hit] - self._looks[lifetime, hit]
                 self.recorder.counted("cache", lifetime, "hit" if hit else "miss", more)
         self._looks = looks
+
+    def _count_refused(self) -> None:
+        """Those that the door, if a server has put one up, told to come again."""
+        gate: Any = self.app.extensions.get("gate")
+        refused = gate.load().refused if gate else 0
+        self.recorder.counted("refused", self.kind, number=refused - self._refused)
+        self._refused = refused
 
     def _show(self, memory: int, in_use: int, idle: int, streams: int, busy: float) -> None:
         """The same as gauges for Prometheus."""

@@ -23,10 +23,10 @@ requests = Counter("cody_requests", "Requests answered.", ["endpoint", "method",
 request_seconds = Histogram("cody_request_seconds", "Time to answer.", ["endpoint"], buckets=LATENCY)
 queue_seconds = Histogram("cody_queue_seconds", "Time a request waited for a thread.", buckets=QUEUE)
 statements = Counter("cody_db_statements", "Statements sent to the database.")
+statement_seconds = Counter("cody_db_statement_seconds", "Time spent waiting for the database.")
 refused = Counter(
     "cody_requests_refused", "Requests that were told at once to come again, for too many waited."
 )
-statement_seconds = Counter("cody_db_statement_seconds", "Time spent waiting for the database.")
 slow_statements = Counter("cody_db_slow_statements", "Statements that took longer than the settings allow.")
 faults = Counter("cody_faults", "What failed, by category.", ["category"])
 cache_reads = Counter("cody_cache_reads", "Looks into the cache.", ["lifetime", "result"])
@@ -37,6 +37,11 @@ cpu_seconds = Gauge("cody_cpu_seconds", "CPU time that the living processes have
 pool_in_use = Gauge("cody_db_pool_in_use", "Database connections in use.", **SUM)
 pool_idle = Gauge("cody_db_pool_idle", "Database connections that wait for use.", **SUM)
 pool_most = Gauge("cody_db_pool_most", "Database connections there may be at most.", **SUM)
+breaker = Gauge(
+    "cody_db_breaker",
+    "Breaker before the database: 0 closed, 1 half-open, 2 open.",
+    multiprocess_mode="livemax",
+)
 streams = Gauge("cody_streams", "Open streams.", **SUM)
 threads = Gauge("cody_threads", "Threads that answer requests.", **SUM)
 threads_busy = Gauge(
@@ -55,6 +60,19 @@ def registry() -> CollectorRegistry:
     return shared
 
 
+def _forget_the_dead(folder: Path) -> None:
+    """What only living processes have (memory, threads) ends with them, however they ended."""
+    for file in folder.glob("gauge_live*.db"):
+        found = _OF_PROCESS.fullmatch(file.name)
+        if found and not psutil.pid_exists(int(found[1])):
+            file.unlink(missing_ok=True)
+
+
+def show_breaker(state: str) -> None:
+    """The breaker has come to stand so."""
+    breaker.set(("closed", "half-open", "open").index(state))
+
+
 def cache_looks() -> Counting[tuple[str, bool]] | None:
     """Looks into the cache by lifetime and whether they hit, of all processes; None where they do not add up."""
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
@@ -64,14 +82,6 @@ def cache_looks() -> Counting[tuple[str, bool]] | None:
         for each in family.samples if family.name == "cody_cache_reads" else ():
             looks[each.labels["lifetime"], each.labels["result"] == "hit"] += int(each.value)
     return looks
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """What only living processes have (memory, threads) ends with them, however they ended."""
-    for file in folder.glob("gauge_live*.db"):
-        found = _OF_PROCESS.fullmatch(file.name)
-        if found and not psutil.pid_exists(int(found[1])):
-            file.unlink(missing_ok=True)
 
 
 def as_text() -> bytes:

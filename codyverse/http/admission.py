@@ -29,6 +29,8 @@ SPARE = 4
 """Threads beside those that work or wait: they answer whoever is told to come again."""
 REFUSED = "codyverse.refused"
 """In the environment of a form that is refused: only its own page can keep what was typed."""
+WAITED = "codyverse.waited"
+"""In the environment: how many seconds the request waited at the door."""
 FREE = ("/health", "/metrics", "/static/")
 """Balancers must hear of a busy process, and files cost next to nothing."""
 MEMORY = 0.05
@@ -116,9 +118,11 @@ class Door:
     def __call__(self, environ: Environ, start_response: Respond) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(FREE):
             return self._inner(environ, start_response)
+        came = time.perf_counter()
         if not self.gate.enter():
             return self._refuse(environ, start_response)
         began = time.perf_counter()
+        environ[WAITED] = began - came
         try:
             return self._inner(environ, start_response)
         finally:

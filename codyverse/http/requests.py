@@ -8,6 +8,7 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 
 from codyverse.core import heartbeat, metrics
+from codyverse.http.admission import WAITED
 
 log = structlog.get_logger("codyverse.requests")
 _ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
@@ -27,15 +28,16 @@ def _begin() -> None:
 
 
 def _note_wait() -> None:
-    """How long the request waited since a proxy, which the settings trust, wrote down when it came (in seconds)."""
-    given = request.headers.get("X-Request-Start")
-    if given is None or not current_app.extensions["settings"].proxy_hops:
-        return
-    found = _STARTED.fullmatch(given.strip())
-    if found:
-        g.waited = max(0.0, time.time() - float(found[1]))
-        metrics.queue_seconds.observe(g.waited)
-        heartbeat.recorder().timed("queue", "", "", g.waited)
+    """How many seconds the request waited: at the door of this process, or since a trusted proxy wrote down when it came."""
+    waited: float | None = request.environ.get(WAITED)
+    given = request.headers.get("X-Request-Start", "")
+    found = _STARTED.fullmatch(given.strip()) if given else None
+    if found and current_app.extensions["settings"].proxy_hops:
+        waited = max(0.0, time.time() - float(found[1]))
+    if waited is not None:
+        g.waited = waited
+        metrics.queue_seconds.observe(waited)
+        heartbeat.recorder().timed("queue", "", "", waited)
 
 
 def _end(response: Response) -> Response:
@@ -49,7 +51,7 @@ def _end(response: Response) -> Response:
     heart.recorder.timed("requests", endpoint, str(response.status_code), seconds)
     who = g.get("principal")
     more = {name: g.get(name) for name in ("category",) if g.get(name)}
-    if "waited" in g:
+    if g.get("waited", 0) >= 0.001:
         more["waited_milliseconds"] = round(g.waited * 1000, 1)
     log.info(
         "request",

@@ -12,7 +12,8 @@ from codyverse.core import heartbeat, job_runs, series
 from codyverse.core.cache import SECONDS
 from codyverse.core.clock import now
 from codyverse.core.health import Monitor
-from codyverse.core.recorder import added
+from codyverse.core.recorder import added, percentile
+from codyverse.core.resilience import breaker_state
 from codyverse.core.series import Point
 from codyverse.http.access import access, principal
 from codyverse.insights import queries as insights
@@ -23,7 +24,18 @@ from codyverse.web.figures import RANGES, Range, named, ratio
 from codyverse.web.render import fragment, page
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
-OF_SYSTEM = ("requests", "capacity", "cpu", "memory", "pool", "cache", "statements", "queue", "streams")
+OF_SYSTEM = (
+    "requests",
+    "refused",
+    "capacity",
+    "cpu",
+    "memory",
+    "pool",
+    "cache",
+    "statements",
+    "queue",
+    "streams",
+)
 SPANS = {"month": ("Last 30 days", 30), "quarter": ("Last 90 days", 90), "year": ("Last year", 365)}
 
 
@@ -54,6 +66,7 @@ def system() -> Response:
     context: dict[str, Any] = {
         "at": at,
         "health": monitor.current(),
+        "breaker": breaker_state(),
         "uptime": timedelta(seconds=monitor.uptime),
         "processes": heartbeat.instances(),
         "charts": _system_charts(points, at, zone),
@@ -90,12 +103,15 @@ def _system_charts(points: tuple[Point, ...], at: datetime, zone: str) -> list[C
     span = RANGES["hour"]
 
     charted: tuple[tuple[str, str, list[str], figures.Worth, charts.Format, float], ...] = (
-        ("requests", "Requests a minute", ["answered", "failed"], figures.numbers, charts.plain, 5),
+        ("requests refused", "Requests a minute", ["answered", "failed", "refused"], _asked, charts.plain, 5),
         ("requests capacity", "Threads busy", ["share"], _busy, charts.percent, 0.05),
+        ("queue", "Waiting for a thread", ["half at most", "99 % at most"], _waits, charts.duration, 0.001),
         ("cpu", "CPU, in cores", ["all processes"], _cores, charts.plain, 0.1),
         ("memory", "Memory of a process", ["on average", "largest"], _memory, charts.megabytes, 100),
         ("pool", "Database connections in use", ["on average", "at most"], _sampled, charts.plain, 2),
         ("statements", "Statements a minute", ["sent"], _count, charts.plain, 10),
+        ("cache", "Looks into the cache that hit", ["share"], _hits, charts.percent, 1),
+        ("streams", "Open streams", ["on average", "at most"], _sampled, charts.plain, 5),
     )
     drawn = []
     for names, title, lines, worth, shown, least in charted:
@@ -103,6 +119,23 @@ def _system_charts(points: tuple[Point, ...], at: datetime, zone: str) -> list[C
         rows = figures.rows(chosen, span, at, zone, worth)
         drawn.append(chart(names.replace(" ", "-"), title, lines, rows, shown, least_top=least))
     return drawn
+
+
+def _asked(points: list[Point]) -> tuple[float | None, ...]:
+    """Answered, failed (5xx), and refused at the door."""
+    answered = named(points, "requests")
+    refused = sum(point.figure.number for point in named(points, "refused"))
+    return (*figures.numbers(answered), refused)
+
+
+def _waits(points: list[Point]) -> tuple[float | None, float | None]:
+    cells = added(point.figure for point in points).cells
+    return percentile(cells, 0.5), percentile(cells, 0.99)
+
+
+def _hits(points: list[Point]) -> tuple[float | None]:
+    hits = sum(point.figure.number for point in points if point.outcome == "hit")
+    return (ratio(hits, sum(point.figure.number for point in points)),)
 
 
 def _busy(points: list[Point]) -> tuple[float | None]:

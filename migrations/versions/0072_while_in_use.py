@@ -1,4 +1,4 @@
-"""what takes long is done without a lock: a constraint validated, indexes built concurrently; again is harmless"""
+"""what takes long is done without a lock: a constraint is validated, indexes are built concurrently; again is harmless"""
 
 from alembic import op
 

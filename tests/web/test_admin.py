@@ -69,7 +69,7 @@ def test_the_api_dashboard_tells_each_endpoint(operator: Visitor, range_: str) -
 def test_each_chart_has_its_numbers_behind_it(operator: Visitor) -> None:
     an_hour_of_figures()
     processes_and_runs()
-    for path, charts in zip(PAGES, (6, 2, 4), strict=True):
+    for path, charts in zip(PAGES, (9, 2, 4), strict=True):
         page = operator.get(path)
         figures = page.css("figure.chart")
         assert len(figures) == charts
