@@ -18,6 +18,7 @@ from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import for_process
 from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.telemetry import configure_logs
+from codyverse.http.lean import LeanFlask, LeanTemplate
 from codyverse.web.assets import init_app as install_assets
 from config import ROOT, Settings, load_settings
 
@@ -29,7 +30,7 @@ YEAR = 365 * 24 * 3600
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, ready to serve. Connects to nothing: the database is reached (or started) at its first use."""
     settings = settings or load_settings()
-    app = Flask(
+    app = LeanFlask(
         __name__,
         root_path=str(ROOT / "codyverse"),
         template_folder=str(ROOT / "templates"),
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             settings.argon2_time_cost, settings.argon2_memory_kib, settings.argon2_parallelism
         )
     )
+    app.jinja_env.template_class = LeanTemplate
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     _connect(app, settings)
@@ -82,6 +84,7 @@ def _own_config(settings: Settings) -> dict[str, Any]:
         "COMPRESS_ALGORITHM": ["zstd", "br", "gzip"],
         "COMPRESS_BR_LEVEL": 4,
         "COMPRESS_ZSTD_LEVEL": 3,
+        "COMPRESS_MIN_SIZE": 1200,  # what fits into one packet gets no faster
         "COMPRESS_MIMETYPES": ["text/html", "application/json", "image/svg+xml", "text/plain"],
         "PROPAGATE_EXCEPTIONS": True if settings.environment == "testing" else None,
     }

@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, select
 from codyverse.accounts import riders
 from codyverse.accounts.models import User, UserSession
 from codyverse.core.clock import now
-from codyverse.core.database import session
+from codyverse.core.database import look, session
 from codyverse.core.errors import NotFound
 
 SESSION_DAYS = 90
@@ -130,7 +130,7 @@ def principal_for_token(token: str, wanted: Iterable[str] = ()) -> Principal | N
     """
     values = {"token_hash": token_hash(token), "since": now() - timedelta(days=SESSION_DAYS)}
     names = riders.riding(wanted)
-    row = session.connection().execute(_by_session(names), values).one_or_none()
+    row = look(_by_session(names), values)
     if row is None:
         return None
     riders.arrive(names, row[len(PERSON) + 1 :])

@@ -21,7 +21,7 @@ from codyverse.accounts.models import ApiToken, User
 from codyverse.accounts.names import can_be_shown, on_one_line
 from codyverse.accounts.queries import PERSON, Principal, person
 from codyverse.core.clock import now
-from codyverse.core.database import session
+from codyverse.core.database import look, session
 from codyverse.core.errors import Conflict, Invalid, NotFound
 
 PREFIX = "cody_"
@@ -233,7 +233,7 @@ def principal_for_bearer(text: str, wanted: Iterable[str] = ()) -> tuple[Princip
     at = now()
     names = riders.riding(wanted)
     values = {"token_hash": hashed(text), "at": at}
-    row = session.connection().execute(_by_token(names), values).one_or_none()
+    row = look(_by_token(names), values)
     if row is None:
         return None
     token_id, scopes, used_at, *brought = row[len(PERSON) :]

@@ -1,13 +1,15 @@
 """The database: the one session, units of work, and what happens at and after a commit."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar
 
+from flask import g
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy import DateTime, Engine, Executable, MetaData, Row, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -100,6 +102,31 @@ def _commit() -> None:
 def commit_was_sent() -> bool:
     """Whether a unit of work of this session may have been stored; until then all of it can be done anew."""
     return bool(session.info.get(_SENT))
+
+
+def look(statement: Executable, values: Mapping[str, Any]) -> Row[*tuple[Any, ...]] | None:
+    """The one row that a statement reads, or none, outside of any transaction: for what most requests ask first.
+
+    It costs one round trip instead of three. Where the session has begun to read or write it reads through that, so that
+    what was written in the same unit of work is seen.
+    """
+    engine = db.engine
+    if not isinstance(engine, Engine) or (session.registry.has() and session().in_transaction()):
+        return session.connection().execute(statement, values).one_or_none()
+    with _reading(engine).connect() as connection:
+        return connection.execute(statement, values).one_or_none()
+
+
+@cache
+def _reading(engine: Engine) -> Engine:
+    """The same pool, each statement a transaction of its own."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def noted() -> dict[str, Any]:
+    """What this application context knows already: a request's own memory, gone with it."""
+    known: dict[str, Any] = g.setdefault("codyverse_noted", {})
+    return known
 
 
 def _forget_plans() -> None:

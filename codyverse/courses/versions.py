@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import text
 
 from codyverse.core.cache import Lifetime, kept, last_kept
-from codyverse.core.database import session
+from codyverse.core.database import look, noted, session
 from codyverse.core.resilience import unless_away
 
 COLUMN = "(select content_state.version::text from content_state)"
@@ -24,13 +24,16 @@ Value = TypeVar("Value")
 
 def content_version() -> str:
     """The version as the request began, if the statement that found out who acts brought it; else one statement."""
-    known = session.info.get(_KNOWN)
-    return known if isinstance(known, str) else str(session.connection().execute(_VERSION).scalar_one())
+    known = noted().get(_KNOWN)
+    if isinstance(known, str):
+        return known
+    found = look(_VERSION, {})
+    return "" if found is None else str(found[0])
 
 
 def remember(version: str) -> None:
-    """Take the version that another statement brought, for the rest of this session."""
-    session.info[_KNOWN] = version
+    """Take the version that another statement brought, for the rest of this request."""
+    noted()[_KNOWN] = version
 
 
 def renew() -> None:
@@ -40,9 +43,9 @@ def renew() -> None:
 
 def about_to_write() -> None:
     """This transaction writes courses: until its end it reads them as they are, and keeps nothing of them."""
-    session.info.pop(_KNOWN, None)
+    noted().pop(_KNOWN, None)
     session.connection()
-    session.info[_WRITTEN] = session().get_transaction()
+    noted()[_WRITTEN] = session().get_transaction()
 
 
 def kept_of_content(name: str, work_out: Callable[[], Value], lifetime: Lifetime = "courses") -> Value:
@@ -51,7 +54,7 @@ def kept_of_content(name: str, work_out: Callable[[], Value], lifetime: Lifetime
     It is the same for everybody, and nobody changes it. Equal calls at once read once. What raises is not kept. While the
     database is away, pages that say so get what was kept last, whatever its version; Unavailable if that is nothing.
     """
-    writing = session.info.get(_WRITTEN)
+    writing = noted().get(_WRITTEN)
     if writing is not None and writing is session().get_transaction():
         return work_out()
 

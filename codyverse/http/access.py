@@ -53,6 +53,13 @@ def access(
 
 def bearer() -> str | None:
     """The token of this request; None if it carries none, or none is taken here. What is no token at all is ''."""
+    if "bearer" not in g:
+        g.bearer = _bearer()
+    found: str | None = g.bearer
+    return found
+
+
+def _bearer() -> str | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if not getattr(view, "takes_token", False):
         return None

@@ -8,14 +8,18 @@ import time
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
+from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, request, session
-from flask_limiter import ApplicationLimit, Limiter
+from flask_limiter import ApplicationLimit
 from flask_limiter.util import get_remote_address
 from redis.exceptions import RedisError
 
 from codyverse.accounts.services import address_key
 from codyverse.http.access import PERSON, bearer, half, principal_or_none
+from codyverse.http.lean import LeanLimiter
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def who() -> str:
@@ -69,7 +73,7 @@ def _registered(response: Response) -> bool:
     return response.status_code in (201, 303)
 
 
-limiter = Limiter(
+limiter = LeanLimiter(
     who,
     application_limits=[ApplicationLimit(_setting("ratelimit_default"))],
     strategy="moving-window",
@@ -101,6 +105,13 @@ accounts_per_address = limiter.limit(
 links_per_address = limiter.limit(
     _setting("ratelimit_register"), key_func=remote_address, override_defaults=False, deduct_when=_registered
 )
+
+
+def exempt(view: View) -> View:
+    """A view that may be asked as often as anybody likes."""
+    limiter.exempt(view)
+    view.no_limit = True  # type: ignore[attr-defined]
+    return view
 
 
 def seconds_to_wait() -> int:

@@ -5,11 +5,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
-from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.datastructures import ContentSecurityPolicy
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import IntegerConverter
+
+from codyverse.http.lean import LeanTalisman
 
 csrf = CSRFProtect()
 View = TypeVar("View", bound=Callable[..., Any])
@@ -142,7 +143,7 @@ def install(app: Flask) -> None:
     app.after_request(
         _allow_data_pictures
     )  # what is attached first runs last: after Talisman has set its policy
-    Talisman(
+    LeanTalisman(
         app,
         force_https=False,
         strict_transport_security=secure,

@@ -1,14 +1,17 @@
 """Pages and their pieces: one template serves both."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Response, make_response, render_template
+from flask import Flask, Response, current_app, make_response, render_template
 from jinja2_fragments.flask import render_block, render_blocks
+from markupsafe import Markup
 
 from codyverse.core.clock import now
 from codyverse.core.resilience import is_unconfirmed
+from codyverse.courses.queries import CourseCard
 from codyverse.gamification import queries as game
 from codyverse.gamification.queries import PlayerCard
 from codyverse.http.access import principal_or_none
@@ -51,8 +54,16 @@ def spoken_date(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+@lru_cache(maxsize=4096)
+def kept_card(course: CourseCard, done: int | None, level: int = 2) -> Markup:
+    """A course in a list, drawn once for each number of finished lessons: it depends on nothing else."""
+    module = current_app.jinja_env.get_template("components/course_card.html").module
+    return Markup(module.course_card(course, done, level))  # type: ignore[attr-defined]  # noqa: S704 - a template's own
+
+
 def install(app: Flask) -> None:
-    """Give the templates their filters."""
+    """Give the templates their filters, and what is drawn once."""
+    app.add_template_global(kept_card)
     app.add_template_filter(local_time)
     app.add_template_filter(spoken_date)
 
