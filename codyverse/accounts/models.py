@@ -166,6 +166,26 @@ class RecoveryCode(Base):
     used_at: Mapped[datetime | None]
 
 
+class Passkey(Base):
+    """A passkey: its public key, and how often it says it has signed (0: it does not count)."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (
+        CheckConstraint("char_length(name) between 1 and 60", name="name"),
+        Index("uq_passkeys_credential_id", "credential_id", unique=True),
+        Index("ix_passkeys_user_id", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    name: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
 class OneTimeKey(Base):
     """What opens one thing once, for a while: a half of a sign-in, a link in a mail. Only a hash of it is kept."""
 
@@ -194,5 +214,6 @@ register(
     Personal("public_profiles", gone="deleted"),
     Personal("second_factors", leave_out=("sealed_secret",), gone="deleted"),
     Personal("recovery_codes", leave_out=("code_hash",), gone="deleted"),
+    Personal("passkeys", leave_out=("credential_id", "public_key", "sign_count"), gone="deleted"),
     Personal("one_time_keys", leave_out=("key_hash",), gone="deleted"),
 )

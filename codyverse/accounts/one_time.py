@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from codyverse.accounts.models import OneTimeKey, User
 from codyverse.accounts.queries import token_hash
@@ -65,6 +66,14 @@ def use(text: str, purpose: str) -> Opened | None:
     using = update(OneTimeKey).where(*_fits(text, purpose, at)).values(used_at=at)
     row = session.execute(using.returning(OneTimeKey.user_id, OneTimeKey.details)).one_or_none()
     return None if row is None else Opened(row.user_id, row.details)
+
+
+def spend(user_id: int, purpose: str, text: str, lasts: timedelta) -> bool:
+    """Use up a text that was not written down when it was given out; False if it was used before."""
+    at = now()
+    values = {"user_id": user_id, "purpose": purpose, "key_hash": token_hash(text), "created_at": at}
+    spent = pg_insert(OneTimeKey).values(**values, expires_at=at + lasts, used_at=at).on_conflict_do_nothing()
+    return session.execute(spent.returning(OneTimeKey.id)).first() is not None
 
 
 def end(user_id: int, purposes: Collection[str] | None = None) -> None:

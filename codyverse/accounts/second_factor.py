@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
-from sqlalchemy import ColumnElement, ScalarResult, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, ScalarResult, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import InstrumentedAttribute
 
-from codyverse.accounts import passwords
-from codyverse.accounts.models import RecoveryCode, SecondFactor, User
+from codyverse.accounts import one_time, passwords
+from codyverse.accounts.models import Passkey, RecoveryCode, SecondFactor, User
 from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
 from codyverse.core.database import session
@@ -42,6 +42,7 @@ class State:
 
     app_since: datetime | None
     waiting: bool
+    passkeys: int
     codes_left: int
 
     @property
@@ -52,12 +53,13 @@ class State:
     @property
     def is_on(self) -> bool:
         """Whether the password alone is not enough."""
-        return self.app
+        return self.app or self.passkeys > 0
 
 
 def is_set(user_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """As a part of a statement: whether the password of this person is not enough."""
-    return exists().where(SecondFactor.user_id == user_id, SecondFactor.confirmed_at.is_not(None))
+    app = exists().where(SecondFactor.user_id == user_id, SecondFactor.confirmed_at.is_not(None))
+    return or_(app, exists().where(Passkey.user_id == user_id))
 
 
 def state(user_id: int) -> State:
@@ -68,15 +70,16 @@ def state(user_id: int) -> State:
         .where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
         .scalar_subquery()
     )
-    columns = (SecondFactor.confirmed_at, SecondFactor.user_id, left)
+    keys = select(func.count()).select_from(Passkey).where(Passkey.user_id == user_id).scalar_subquery()
+    columns = (SecondFactor.confirmed_at, SecondFactor.user_id, keys, left)
     row = session.execute(
         select(*columns)
         .select_from(User)
         .outerjoin(SecondFactor, SecondFactor.user_id == User.id)
         .where(User.id == user_id)
     ).one()
-    since, has_row, codes = row
-    return State(since, has_row is not None and since is None, int(codes))
+    since, has_row, passkeys, codes = row
+    return State(since, has_row is not None and since is None, int(passkeys), int(codes))
 
 
 # --- codes ---
@@ -208,15 +211,19 @@ def address_of(secret: str, email: str) -> str:
 
 
 def confirm_app(user_id: int, code: str, seal: Seal) -> tuple[str, ...]:
-    """From now on the app is asked for; the recovery codes, shown this once. Raises Invalid for a code that does not fit."""
+    """From now on the app is asked for. With the account's first second factor come recovery codes, shown this once.
+
+    Raises Invalid for a code that does not fit.
+    """
     text = plain(code)
     if not (len(text) == 6 and text.isascii() and _take_app_code(user_id, text, seal, confirmed=False)):
         raise Invalid(
             {"code": ["This code does not fit. Take the newest one that the app shows; is its clock right?"]}
         )
+    before = state(user_id)
     session.execute(update(SecondFactor).where(SecondFactor.user_id == user_id).values(confirmed_at=now()))
     tell_owner(user_id, "app_on")
-    return make_recovery_codes(user_id)
+    return () if before.is_on else make_recovery_codes(user_id)
 
 
 def stop_setting_up(user_id: int) -> None:
@@ -229,7 +236,9 @@ def stop_setting_up(user_id: int) -> None:
 def turn_off_app(user_id: int, password: str, code: str, seal: Seal) -> None:
     """The app is asked for no longer. Raises Invalid; after that the code is used up or nothing has changed."""
     must_be_owner(user_id, password, code, seal)
-    _forget(user_id)
+    session.execute(delete(SecondFactor).where(SecondFactor.user_id == user_id))
+    if not state(user_id).is_on:
+        session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     tell_owner(user_id, "app_off")
 
 
@@ -244,10 +253,7 @@ def renew_codes(user_id: int, password: str, code: str, seal: Seal) -> tuple[str
 
 def reset(user_id: int) -> None:
     """Take every second factor away: by an operator, for somebody who has lost all of theirs. Again is harmless."""
-    _forget(user_id)
+    for table in (SecondFactor, Passkey, RecoveryCode):
+        session.execute(delete(table).where(table.user_id == user_id))
+    one_time.end(user_id, ("half", "passkey"))
     tell_owner(user_id, "factors_reset")
-
-
-def _forget(user_id: int) -> None:
-    session.execute(delete(SecondFactor).where(SecondFactor.user_id == user_id))
-    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))

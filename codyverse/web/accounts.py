@@ -4,11 +4,12 @@ from flask import Blueprint, flash, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from codyverse import mailing
-from codyverse.accounts import mail_addresses, queries, services, signing_in
+from codyverse.accounts import mail_addresses, passkeys, queries, services, signing_in
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
 from codyverse.gamification import services as game
 from codyverse.http import access as gate
+from codyverse.http import seals
 from codyverse.http.access import access, principal
 from codyverse.http.limits import (
     accounts_per_address,
@@ -59,16 +60,19 @@ def register() -> Response:
 def sign_in_form() -> Response:
     """The empty form, or after registering the address filled in."""
     address = session.get(REGISTERED, "")
-    return _sign_in_page(SignInForm(formdata=None, email=address), welcome=bool(address))
+    return sign_in_page(SignInForm(formdata=None, email=address), welcome=bool(address))
 
 
-def _sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False) -> Response:
+def sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False) -> Response:
+    """The form, and what a browser needs to sign in with a passkey."""
+    site = seals.passkey_site()
     return page(
         "pages/accounts/sign_in.html",
         status,
         form=form,
         next=safe_next(request.values.get("next")) or "",
         welcome=welcome,
+        options=passkeys.request_options(site, seals.passkeys()) if site else "",
     )
 
 
@@ -86,7 +90,7 @@ def sign_in() -> Response:
                 held.restore(held.take(), begun.user_id)
     except Invalid as fault:
         form.take(fault)
-        return _sign_in_page(form, 422)
+        return sign_in_page(form, 422)
     goal = safe_next(request.form.get("next"))
     if begun.half is not None:
         gate.begin_half(begun.half, begun.user_id)

@@ -10,6 +10,7 @@ from wtforms import (
     BooleanField,
     EmailField,
     Field,
+    HiddenField,
     PasswordField,
     SelectField,
     SelectMultipleField,
@@ -179,6 +180,13 @@ class OwnerForm(Form):
 
     current_password = PasswordField("Your password")
     code = StringField("Code")
+
+
+class PasskeyForm(Form):
+    """A new passkey. The browser's script fills `credential`."""
+
+    name = StringField("Name")
+    credential = HiddenField("Passkey")
 
 
 class ForgotForm(Form):

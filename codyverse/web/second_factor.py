@@ -5,7 +5,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from codyverse.accounts import second_factor, signing_in
+from codyverse.accounts import passkeys, second_factor, signing_in
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Conflict, Invalid
 from codyverse.http import access as gate
@@ -25,12 +25,19 @@ OVER = "That took too long, or your password has changed. Please begin again."
 # --- signing in ---
 
 
-def _ask_page(form: CodeForm, status: int = 200) -> Response:
-    goal = safe_next(request.values.get("next")) or ""
-    return page("pages/security/ask.html", status, form=form, next=goal)
+def ask_page(form: CodeForm, status: int = 200) -> Response:
+    """The page of the second step, for whoever holds a half that is good."""
+    goal, half, site = safe_next(request.values.get("next")) or "", gate.half(), seals.passkey_site()
+    who = signing_in.whose_half(half[0]) if half else None
+    if who is None:
+        return begin_again()
+    state = second_factor.state(who)
+    options = passkeys.request_options(site, seals.passkeys(), who) if site and state.passkeys else ""
+    return page("pages/security/ask.html", status, form=form, next=goal, state=state, options=options)
 
 
-def _begin_again() -> Response:
+def begin_again() -> Response:
+    """The half is over."""
     flash(OVER)
     return redirect(url_for("accounts.sign_in_form", next=safe_next(request.values.get("next"))), 303)
 
@@ -39,10 +46,7 @@ def _begin_again() -> Response:
 @access("stranger")
 def ask() -> Response:
     """The password was right: now the code."""
-    half = gate.half()
-    if half is None or signing_in.whose_half(half[0]) is None:
-        return _begin_again()
-    return _ask_page(CodeForm())
+    return ask_page(CodeForm())
 
 
 @bp.post("/login/second")
@@ -62,9 +66,9 @@ def check() -> Response:
                 held.restore(held.take(), found.user_id)
     except Invalid as fault:
         form.take(fault)
-        return _ask_page(form, 422)
+        return ask_page(form, 422)
     if found is None:
-        return _begin_again()
+        return begin_again()
     return signed_in(found, safe_next(request.form.get("next")))
 
 
@@ -98,7 +102,7 @@ def _app_page(form: OwnerForm | None = None, status: int = 200) -> Response:
     return response
 
 
-def _codes_page(codes: tuple[str, ...], heading: str) -> Response:
+def codes_page(codes: tuple[str, ...], heading: str) -> Response:
     """The new recovery codes, on this answer, this once: no redirect, for they are kept nowhere."""
     response = page("pages/security/new_codes.html", codes=codes, heading=heading)
     response.headers["Cache-Control"] = "no-store"
@@ -139,7 +143,10 @@ def confirm() -> Response:
     except Invalid as fault:
         form.take(fault)
         return _app_page(form, 422)
-    return _codes_page(codes, "Your app is set up")
+    if codes:
+        return codes_page(codes, "Your app is set up")
+    flash("Your app is set up. From now on a code of it is asked for, or a passkey.")
+    return redirect(url_for("security.show"), 303)
 
 
 @bp.post("/settings/security/app/stop")
@@ -198,4 +205,4 @@ def renew() -> Response:
     except Conflict as fault:
         form.general = [fault.message]
         return _renew_page(form, 409)
-    return _codes_page(made, "Your new recovery codes")
+    return codes_page(made, "Your new recovery codes")

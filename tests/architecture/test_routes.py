@@ -33,6 +33,8 @@ OPEN_TO_STRANGERS = {
     "mails.unsubscribe",
     "mails.kept",
     "mails.kept_html",
+    "passkeys.second",
+    "passkeys.sign_in",
     "profiles.show",
     "recovery.change",
     "recovery.change_page",

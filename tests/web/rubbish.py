@@ -52,7 +52,7 @@ TABLES = [
         "mails",
         "public_profiles",
     ),
-    *("api_tokens", "second_factors", "recovery_codes", "one_time_keys"),
+    *("api_tokens", "second_factors", "recovery_codes", "one_time_keys", "passkeys"),
 ]
 STUDY = {"attempts", "attempt_steps", "activity_days", "daily_goals", "users"}
 ANY = set(RUBBISH) | {"missing"}
@@ -160,6 +160,26 @@ FORMS: dict[str, Form] = {
     "second_factor.stop": Form(LEARNER, {}, {"second_factors"}),
     "second_factor.turn_off": Form(SECURED, OWNER, {"second_factors", "recovery_codes", "mails"}),
     "second_factor.renew": Form(SECURED, OWNER, {"recovery_codes", "mails"}, right=200),
+    "passkeys.sign_in": Form(
+        STRANGER,
+        {"credential": "", "next": "/courses"},
+        {"sessions", "passkeys", "one_time_keys"},
+        {"next": PASSED_BY},
+    ),
+    "passkeys.second": Form(
+        HALF,
+        {"credential": "", "next": "/courses"},
+        {"sessions", "passkeys", "one_time_keys"},
+        {"next": PASSED_BY},
+    ),
+    "passkeys.begin": Form(SECURED, {"current_password": PASSWORD}, {"one_time_keys"}),
+    "passkeys.add": Form(
+        SECURED,
+        {"name": "My laptop", "credential": ""},
+        {"passkeys", "one_time_keys", "mails"},
+        {"name": NAMES},
+    ),
+    "passkeys.remove": Form(SECURED, {"current_password": PASSWORD}, {"passkeys", "mails"}),
     "security.end_session": Form(LEARNER, {}, {"sessions"}),
     "security.end_others": Form(LEARNER, {}, {"sessions"}),
     "security.change_address": Form(LEARNER, ADDRESS, {"one_time_keys", "mails"}),

@@ -30,6 +30,7 @@ from codyverse.http import seals
 from codyverse.notifications import queries as news
 from codyverse.notifications import services as notifications
 from codyverse.progress.services import save_draft
+from tests.authenticator import Authenticator
 from tests.domains.gamification.test_shop import give
 from tests.domains.study import Plan, answer_all, make_course, start
 from tests.factories import PASSWORD, make_user
@@ -51,6 +52,9 @@ from tests.web.visits import HTMX, Page, Visitor, checked
 
 FORM = "application/x-www-form-urlencoded"
 HAL = "hal@example.org"
+ORIGIN = "https://learn.example.org"
+DEVICE = Authenticator(ORIGIN)
+PASSKEYS = "/settings/security/passkeys"
 SHOWN = {"HTML", "header"}
 SHOWN_ON = {
     "accounts": "/settings",
@@ -60,6 +64,7 @@ SHOWN_ON = {
     "second_factor": "/settings/security/app",
     "security": "/settings/address",
     "recovery": "/forgot",
+    "passkeys": "/settings/security/passkeys",
 }
 
 
@@ -105,8 +110,19 @@ class Place:
         return whole | (self.playing.fields(self.steps[kind]) if "answer" in names else {})
 
     def code(self, endpoint: str) -> dict[str, str]:
-        """A code that this route takes now, if it takes one."""
+        """A code that this route takes now, if it takes one; what a browser with a passkey answers to its page."""
         kept = self.codes.get(endpoint, {})
+        if "path" in kept:
+            page = checked(self.client(FORMS[endpoint].who).get(kept["path"]))
+            [form] = page.css("form[data-passkey]")
+            makes = form.get("data-passkey") == "create"
+            device = (
+                Authenticator(ORIGIN)
+                if makes
+                else Authenticator(ORIGIN, id=DEVICE.id, key=DEVICE.key, counts=9)
+            )
+            answer = device.create if makes else device.sign
+            return {"credential": answer(form.get("data-options"))}
         return {"code": pyotp.TOTP(kept["secret"]).now()} if "secret" in kept else kept
 
     def client(self, who: str) -> FlaskClient:
@@ -171,7 +187,16 @@ def written() -> dict[str, str]:
 
 
 @pytest.fixture
-def place(app: Flask, tmp_path: Path) -> Iterator[Place]:
+def named(app: Flask) -> Iterator[None]:
+    """The site has a name, as passkeys need."""
+    kept = app.extensions["settings"]
+    app.extensions["settings"] = kept.model_copy(update={"base_url": ORIGIN})
+    yield
+    app.extensions["settings"] = kept
+
+
+@pytest.fixture
+def place(app: Flask, tmp_path: Path, named: None) -> Iterator[Place]:
     lesson = make_tea(tmp_path)
     [done] = make_course(Plan(asks=1))
     ada, ben = make_user(email="ada@example.org"), make_user(email="benedetta@example.org", name="Benedetta")
@@ -192,6 +217,7 @@ def place(app: Flask, tmp_path: Path) -> Iterator[Place]:
         cookies[who] = (browser.client.get_cookie("codyverse").value, csrf)
     things = possessions(ada) | keys(ada)
     codes = second_factors(app, ada, cookies)
+    things["passkey_id"] = session.execute(text("select id from passkeys")).scalar_one()
     playing, finished = (Playing(visitor, "ada@example.org", each) for each in (lesson, done))
     made = Place(app, playing, finished, cookies, things, codes)
     yield made
@@ -240,10 +266,20 @@ def second_factors(app: Flask, ada: int, cookies: dict[str, tuple[str, str]]) ->
     for visitor in (before, after):
         visitor.post("/login", {"email": HAL, "password": PASSWORD})
     after.post("/login/second", {"code": codes[0]})
+    for _ in range(2):
+        after.post(PASSKEYS, {"current_password": PASSWORD})
+        page = after.get(PASSKEYS)
+        if not page.css("li.leaf"):
+            given = DEVICE.create(page.css("form[data-passkey]")[0].get("data-options"))
+            after.submit(page, f"{PASSKEYS}/add", {"name": "My phone", "credential": given})
     for name, visitor, path in ((HALF, before, "/login/second"), (SECURED, after, "/settings/address")):
         csrf = visitor.get(path).field("csrf_token").get("value")
         cookies[name] = (visitor.client.get_cookie("codyverse").value, csrf)
     other = {f"second_factor.{name}": {"code": codes[1]} for name in ("check", "turn_off", "renew")}
+    other |= {
+        f"passkeys.{name}": {"path": path}
+        for name, path in (("sign_in", "/login"), ("second", "/login/second"), ("add", PASSKEYS))
+    }
     return other | {"second_factor.confirm": {"secret": secrets[ada]}}
 
 
@@ -307,11 +343,20 @@ def security_pages(place: Place, stranger: Visitor, learner: Visitor) -> list[Pa
         pages.append(stranger.get(f"/{path}/{place.things[f'recovery.{name}']['key']}"))
     for who, paths in (
         (HALF, ["/login/second"]),
-        (SECURED, ["/settings/security/app", "/settings/security/codes"]),
+        (
+            SECURED,
+            [
+                "/settings/security/app",
+                "/settings/security/codes",
+                PASSKEYS,
+                f"{PASSKEYS}/{place.things['passkey_id']}/remove",
+            ],
+        ),
     ):
         visitor = Visitor(place.app)
         visitor.client = place.client(who)
         pages += [visitor.get(path) for path in paths]
+    pages.append(learner.get(PASSKEYS))
     with undone():
         learner.post("/settings/security/app/stop")
         pages.append(learner.get("/settings/security/app"))

@@ -12,6 +12,7 @@ import "./next.js";
 import "./menu.js";
 import "./time_zone.js";
 import "./copy.js";
+import "./passkeys.js";
 import "./live.js";
 import "./watch.js";
 
