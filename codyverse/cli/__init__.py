@@ -1,8 +1,8 @@
-"""The commands: flask backup, badges, users, content, ledger, demo, jobs, restore, worker, serve, tokens."""
+"""The commands: flask backup, badges, users, content, ledger, demo, doctor, jobs, restore, worker, serve, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import backup, badges, content, demo, jobs, ledger, serve, tokens, users
+from codyverse.cli import backup, badges, content, demo, doctor, jobs, ledger, serve, tokens, users
 
 
 def install(app: Flask) -> None:
@@ -13,6 +13,7 @@ def install(app: Flask) -> None:
         badges.badges,
         content.content,
         demo.demo,
+        doctor.doctor,
         jobs.jobs,
         jobs.worker,
         ledger.ledger,
