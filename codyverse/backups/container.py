@@ -124,7 +124,7 @@ def read_key(path: Path) -> bytes:
 
 
 def write(file: IO[bytes], head: Head, parts: Iterable[bytes], key: bytes | None) -> None:
-    """Write a whole backup."""
+    """Write a whole backup. A part begins a frame of its own, and is read back as one if it is not longer than that."""
     encoded = head.encoded()
     seal = _seal(encoded, head.salt, key)
     file.write(encoded)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -84,7 +84,8 @@ def make(path: Path, url: str, version: str, key: bytes | None) -> Made:
     except OSError as fault:
         raise Unusable(f"{path} cannot be written: {fault.strerror}.") from fault
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return Made(path, path.stat().st_size, head, contents)
 
 
@@ -110,15 +111,14 @@ def _write(draft: Path, url: str, version: str, key: bytes | None) -> tuple[Head
 
 
 def _parts(contents: Contents, url: str, snapshot: str) -> Iterator[bytes]:
-    yield _padded(json.dumps(asdict(contents)).encode())
+    yield _in_one_frame(json.dumps(asdict(contents)).encode())
     yield from postgres.dump(url, snapshot)
 
 
-def _padded(told: bytes) -> bytes:
-    """In one frame of its own, so that the dump begins with the next one."""
+def _in_one_frame(told: bytes) -> bytes:
     if len(told) > container.FRAME:
         raise Unusable("There are too many courses for a backup to name them all.")
-    return told.ljust(container.FRAME)
+    return told
 
 
 def check(path: Path, key: bytes | None) -> tuple[Head, Contents]:

@@ -1,8 +1,21 @@
-"""The commands: flask backup, badges, cache, users, content, ledger, demo, health, jobs, restore, worker, serve, stats, tokens."""
+"""The commands: flask backup, badges, cache, users, content, ledger, demo, doctor, health, jobs, restore, worker, serve, stats, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import backup, badges, cache, content, demo, jobs, ledger, serve, site, tokens, users
+from codyverse.cli import (
+    backup,
+    badges,
+    cache,
+    content,
+    demo,
+    doctor,
+    jobs,
+    ledger,
+    serve,
+    site,
+    tokens,
+    users,
+)
 
 
 def install(app: Flask) -> None:
@@ -14,6 +27,7 @@ def install(app: Flask) -> None:
         cache.cache,
         content.content,
         demo.demo,
+        doctor.doctor,
         jobs.jobs,
         jobs.worker,
         ledger.ledger,

@@ -1,0 +1,270 @@
+"""What an operator would look at if something seems wrong: each check says how it is, what that means, what mends it.
+
+A check never raises: what cannot be looked at is a fault of its own. Nothing is changed.
+"""
+
+import shutil
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy import text
+
+from codyverse.backups import restoring
+from codyverse.core import cache
+from codyverse.core.clock import now
+from codyverse.core.database import db
+from codyverse.core.embedded.programs import OLDEST_MAJOR
+from codyverse.core.smtp import MailServer, NoMailServer, NotSent
+
+State = Literal["good", "look", "fault"]
+LEAST_FREE = (1 << 30, 200 << 20)
+"""Bytes free on a disk: below the first to be looked at, below the second a fault."""
+OLDEST_BACKUP = (timedelta(hours=26), timedelta(days=7))
+WAITING = timedelta(minutes=15)
+SPARE_CONNECTIONS = 3
+"""Connections that PostgreSQL keeps for its superuser, unless told otherwise."""
+OTHERS = 8
+"""Connections of a worker, a process for streams, and a command or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How it is with one thing. `mend` is what to do, '' when all is well."""
+
+    name: str
+    state: State
+    says: str
+    mend: str = ""
+
+    def plain(self) -> dict[str, str]:
+        return asdict(self)
+
+
+Check = Callable[[], Finding]
+
+
+def examine() -> tuple[Finding, ...]:
+    """All checks, in the order in which they help each other."""
+    return tuple(_safely(name, check) for name, check in CHECKS)
+
+
+def _safely(name: str, check: Check) -> Finding:
+    try:
+        return check()
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the other checks go on
+        said = str(fault).strip().splitlines()
+        return Finding(
+            name, "fault", f"could not be looked at: {said[0] if said else type(fault).__name__}", _RETRY
+        )
+
+
+_RETRY = "mend what is above first, then run `flask doctor` again"
+
+
+def _settings() -> Any:
+    return current_app.extensions["settings"]
+
+
+def _configuration() -> Finding:
+    """Faults between settings are refused at the start; here is what a start cannot know."""
+    settings = _settings()
+    said = f"{settings.environment}, {settings.base_url}"
+    file = Path(current_app.root_path).parent / ".env"
+    if file.is_file() and file.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+        return Finding(
+            "configuration", "look", f"others on this machine can read or change {file}", f"chmod 600 {file}"
+        )
+    return Finding("configuration", "good", said)
+
+
+def _secrets() -> Finding:
+    settings = _settings()
+    key = settings.data_dir / "secret-key"
+    if not settings.is_public and key.is_file() and key.stat().st_mode & 0o077:
+        return Finding("secrets", "fault", f"others on this machine can read {key}", f"chmod 600 {key}")
+    if settings.backup_key_file is not None and not Path(settings.backup_key_file).is_file():
+        told = f"BACKUP_KEY_FILE={settings.backup_key_file} is not there, so backups cannot be made"
+        return Finding("secrets", "fault", told, "write a key into it, or remove the setting")
+    return Finding("secrets", "good", "the signing key is long enough and closed to others")
+
+
+def _ask(sql: str, **values: object) -> Any:
+    with db.engine.connect() as connection:
+        return connection.execute(text(sql), values).one()
+
+
+def _database() -> Finding:
+    began = time.perf_counter()
+    version = _ask(
+        "select current_setting('server_version_num')::int as number, current_setting('server_version') as name"
+    )
+    took = (time.perf_counter() - began) * 1000
+    if version.number // 10_000 < OLDEST_MAJOR:
+        told = f"PostgreSQL {version.name} is older than {OLDEST_MAJOR}, the oldest that Cody Verse runs on"
+        return Finding("database", "fault", told, "upgrade PostgreSQL, or point DATABASE_URL to a newer one")
+    return Finding("database", "good", f"PostgreSQL {version.name}, answered in {took:.0f} ms")
+
+
+def _migrations() -> Finding:
+    head = ScriptDirectory(str(Path(current_app.root_path).parent / "migrations")).get_current_head()
+    tables = _ask("select to_regclass('public.alembic_version') is not null as there").there
+    current = _ask("select version_num from alembic_version").version_num if tables else None
+    if current == head:
+        return Finding("migrations", "good", f"at {head}")
+    if current is None:
+        return Finding("migrations", "fault", "the tables are not there yet", "flask db upgrade")
+    known = {
+        each.revision
+        for each in ScriptDirectory(str(Path(current_app.root_path).parent / "migrations")).walk_revisions()
+    }
+    if current not in known:
+        told = f"the database is at {current}, which this version does not know: it was used by a newer one"
+        return Finding("migrations", "fault", told, "install the version that was here before")
+    told = f"the database is at {current}, this version needs {head}"
+    return Finding("migrations", "fault", told, "flask db upgrade")
+
+
+def _pool() -> Finding:
+    settings = _settings()
+    most = int(_ask("select current_setting('max_connections')::int as most").most) - SPARE_CONNECTIONS
+    wanted = settings.web_workers * settings.pool_max + OTHERS
+    told = f"up to {wanted} connections are wanted, PostgreSQL gives {most}"
+    if wanted > most:
+        fitting = max(1, (most - OTHERS) // settings.web_workers)
+        return Finding(
+            "pool", "fault", told, f"set POOL_MAX={fitting}, or raise max_connections of PostgreSQL"
+        )
+    return Finding("pool", "good", told)
+
+
+def _clock() -> Finding:
+    there = _ask("select clock_timestamp() as at").at
+    apart = abs((datetime.now(UTC) - there).total_seconds())
+    told = f"this machine and the database are {apart:.1f} s apart"
+    if apart > 5:
+        return Finding(
+            "clock", "fault", f"{told}: times of days and limits would be wrong", "timedatectl set-ntp true"
+        )
+    return Finding("clock", "good", told)
+
+
+def _disk() -> Finding:
+    settings = _settings()
+    free = {
+        folder: shutil.disk_usage(_there(folder)).free for folder in (settings.data_dir, settings.backup_dir)
+    }
+    folder, least = min(free.items(), key=lambda each: each[1])
+    told = f"{least / 1e9:.1f} GB free for {folder}"
+    mend = f"make room for {folder}, or move it with CODYVERSE_DATA or BACKUP_DIR"
+    if least < LEAST_FREE[1]:
+        return Finding("disk", "fault", told, mend)
+    return Finding("disk", "look", told, mend) if least < LEAST_FREE[0] else Finding("disk", "good", told)
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest one above that exists."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def _mail() -> Finding:
+    settings = _settings()
+    if settings.smtp_url is None:
+        state: State = "look" if settings.is_public else "good"
+        mend = "set SMTP_URL and MAIL_FROM" if settings.is_public else ""
+        return Finding("mail", state, "no mail server is set, so nobody gets mail", mend)
+    try:
+        with MailServer.at(settings.smtp_url, settings.smtp_timeout_s).connection():
+            return Finding("mail", "good", "the mail server answers and lets us in")
+    except (NoMailServer, NotSent, OSError) as fault:
+        return Finding(
+            "mail", "fault", f"the mail server does not take mail: {fault}", "check SMTP_URL, and the server"
+        )
+
+
+def _cache() -> Finding:
+    settings = _settings()
+    if settings.redis_url is None:
+        return Finding("cache", "good", "in the memory of the one web process")
+    state = cache.levels().state()
+    if state == "operational":
+        return Finding("cache", "good", "Valkey or Redis answers")
+    told = f"Valkey or Redis is {state}: pages are served, but slower, and limits count in each process"
+    return Finding("cache", "fault", told, "start it, or check REDIS_URL")
+
+
+_OVERDUE = """
+    select (select count(*) from mails where sent_at is null and failed_at is null and next_try_at < :since) as mails,
+           (select count(*) from webhook_deliveries where delivered_at is null and failed_at is null
+            and next_try_at < :since) as webhooks
+"""
+
+
+def _worker() -> Finding:
+    """Whether the worker runs cannot be seen from here; whether its work is left undone can."""
+    waiting = _ask(_OVERDUE, since=now() - WAITING)
+    if waiting.mails + waiting.webhooks == 0:
+        return Finding("worker", "good", "nothing waits for it")
+    told = f"{waiting.mails} mails and {waiting.webhooks} webhooks should have been sent 15 minutes ago"
+    return Finding("worker", "fault", told, "start it: flask worker (or: systemctl start codyverse-worker)")
+
+
+def _content() -> Finding:
+    offered = _ask("select count(*) as courses from courses where retired_at is null").courses
+    if not offered:
+        return Finding("content", "fault", "there are no courses", "flask content apply")
+    from codyverse.courses.authoring.files import read_content
+
+    folder = _settings().content_dir
+    found = read_content(folder)
+    if found.faults:
+        return Finding(
+            "content", "fault", f"{len(found.faults)} faults in {folder}", f"flask content lint {folder}"
+        )
+    return Finding("content", "good", f"{offered} courses are offered; their files have no fault")
+
+
+def _proxy() -> Finding:
+    settings = _settings()
+    if settings.is_public and settings.base_url.startswith("https://") and settings.proxy_hops == 0:
+        told = "PROXY_HOPS is 0: behind a proxy all visitors would count as one, and share one limit"
+        return Finding("proxy", "look", told, "set PROXY_HOPS=1 if one proxy that you trust stands in front")
+    return Finding("proxy", "good", f"{settings.proxy_hops} proxies in front are trusted")
+
+
+def _backups() -> Finding:
+    settings = _settings()
+    newest = restoring.newest(settings.backup_dir)
+    state: State = "look"
+    if newest is None:
+        told = f"there is no backup in {settings.backup_dir}"
+    else:
+        age = now() - datetime.fromtimestamp(newest.stat().st_mtime, UTC)
+        told = f"the newest one is {age.total_seconds() / 3600:.0f} hours old ({newest.name})"
+        if age <= OLDEST_BACKUP[0]:
+            return Finding("backups", "good", told)
+        state = "fault" if age > OLDEST_BACKUP[1] and settings.is_public else "look"
+    return Finding("backups", state, told, "flask backup (and let a timer do it every night)")
+
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("configuration", _configuration),
+    ("secrets", _secrets),
+    ("database", _database),
+    ("migrations", _migrations),
+    ("pool", _pool),
+    ("clock", _clock),
+    ("disk", _disk),
+    ("mail", _mail),
+    ("cache", _cache),
+    ("worker", _worker),
+    ("content", _content),
+    ("proxy", _proxy),
+    ("backups", _backups),
+)
