@@ -32,13 +32,16 @@ def say_harmless() -> None:
     g.harmless_again = True
 
 
+def is_harmless() -> bool:
+    """Whether this request may be sent a second time although the first may have been stored."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(g.get("harmless_again") or getattr(view, "harmless_again", False))
+
+
 def _may_repeat(fault: BaseException) -> bool:
     if not is_passing(fault):
         return False
-    if not commit_was_sent() or g.get("harmless_again"):
-        return True
-    view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "harmless_again", False))
+    return not commit_was_sent() or is_harmless()
 
 
 def _whole(dispatch: Callable[[], Any]) -> Callable[[], Any]:

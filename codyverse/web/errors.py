@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from codyverse.http import repeating
 from codyverse.http.errors import Fault, register_face
 from codyverse.http.security import safe_next
 from codyverse.web import held, htmx
@@ -30,6 +31,7 @@ def _answer(fault: Fault) -> Response:
         request_id=g.get("request_id", ""),
         unsent=unsent,
         action=request.full_path.rstrip("?"),
+        once=repeating.is_harmless(),
     )
     response = make_response(html, fault.status, fault.headers)
     response.headers["Cache-Control"] = "no-store"
@@ -40,7 +42,13 @@ def busy_page(app: Flask, message: str) -> str:
     """What browsers are shown that are told to come again before anything of their request was read."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
     return app.jinja_env.get_template("errors/error.html").render(
-        status=status.value, title=status.phrase, message=message, request_id="", unsent=[], action=""
+        status=status.value,
+        title=status.phrase,
+        message=message,
+        request_id="",
+        unsent=[],
+        action="",
+        once=False,
     )
 
 
