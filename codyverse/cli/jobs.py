@@ -112,6 +112,7 @@ def worker(beside_server: int | None) -> None:
         click.echo(f"The worker runs {len(registry.JOBS)} jobs. Ctrl-C stops it.")
     stop.wait()
     scheduler.shutdown()
+    heart.end()
 
 
 def make_scheduler(app: Flask) -> BackgroundScheduler:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from multiprocessing import util
+from multiprocessing import parent_process, util
 from typing import Any, Literal
 
 import psutil
@@ -83,7 +83,10 @@ _HERE = text(f"""
         kind = excluded.kind, seen_at = excluded.seen_at, memory = excluded.memory, cpu = excluded.cpu,
         busy = excluded.busy, pool_in_use = excluded.pool_in_use, streams = excluded.streams
 """)  # noqa: S608 - only the names above
-_INSTANCES = text(f"select {_COLUMNS} from instances where seen_at > :since order by kind desc, name")  # noqa: S608
+_INSTANCES = text(f"""
+    select {_COLUMNS} from instances
+    where seen_at + make_interval(secs => greatest(600, every * 4)) > :at order by kind desc, name
+""")  # noqa: S608 - only the names above
 _FORGET = text("delete from instances where seen_at < :before")
 _LEAVE = text("delete from instances where name = :name")
 
@@ -125,7 +128,10 @@ class Heartbeat:
         self.started_at = now()
         self._mark()
         threading.Thread(target=self._run, args=(self._stop,), name="heartbeat", daemon=True).start()
-        util.Finalize(None, self.end, exitpriority=10)  # also where a server ends its workers without atexit
+        if (
+            parent_process() is not None
+        ):  # a worker of the server, which ends without atexit; others call `end`
+            util.Finalize(None, self.end, exitpriority=10)
         for begin in self.beside:
             begin()
 
@@ -250,9 +256,9 @@ def recorder() -> Recorder:
 
 
 def instances() -> tuple[InstanceNow, ...]:
-    """The processes of the site that were heard of in the last ten minutes. One statement."""
+    """The processes of the site that were heard of in the last ten minutes, or four beats. One statement."""
     at = now()
-    rows = session.connection().execute(_INSTANCES, {"since": at - timedelta(minutes=10)}).mappings()
+    rows = session.connection().execute(_INSTANCES, {"at": at}).mappings()
     found = []
     for row in rows:
         values = dict(row)
