@@ -14,6 +14,7 @@ import structlog
 
 from codyverse import delivering, mailing
 from codyverse.accounts import one_time, people
+from codyverse.archives import erasures
 from codyverse.core import idempotency
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
@@ -115,6 +116,8 @@ def _erase() -> str:
     for user_id in due:
         with unit_of_work():
             people.erase(user_id)
+    if due:
+        erasures.write_down()
     return f"Erased {counted(len(due), 'account')}." if due else ""
 
 

@@ -2,7 +2,17 @@
 
 from flask import Flask
 
-from codyverse.cli import badges, content, demo, jobs, ledger, serve, tokens, users
+from codyverse.cli import (
+    badges,
+    content,
+    demo,
+    jobs,
+    ledger,
+    lives,  # noqa: F401 - importing adds to `flask users`
+    serve,
+    tokens,
+    users,
+)
 
 
 def install(app: Flask) -> None:
