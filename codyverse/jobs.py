@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse import delivering, mailing
 from codyverse.accounts import one_time, people
+from codyverse.archives import erasures
 from codyverse.core import heartbeat, idempotency, job_runs, metrics, series
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
@@ -149,6 +150,8 @@ def _erase() -> str:
     for user_id in due:
         with unit_of_work():
             people.erase(user_id)
+    if due:
+        erasures.write_down()
     return f"Erased {counted(len(due), 'account')}." if due else ""
 
 

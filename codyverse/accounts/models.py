@@ -206,14 +206,26 @@ class OneTimeKey(Base):
     used_at: Mapped[datetime | None]
 
 
+class Erasure(Base):
+    """That somebody was erased, told by a hash of their id and the moment they registered, and nothing else.
+
+    A backup from before that brings them back; this list says who has to go again.
+    """
+
+    __tablename__ = "erasures"
+
+    person_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    erased_at: Mapped[datetime]
+
+
 register(
     Personal("users", owner="id", leave_out=("email_key", "password_hash")),
     Personal("zone_facts", gone="deleted"),
-    Personal("sessions", leave_out=("token_hash",), gone="deleted"),
-    Personal("api_tokens", leave_out=("token_hash",), gone="deleted"),
+    Personal("sessions", leave_out=("token_hash",), gone="deleted", stays=True),
+    Personal("api_tokens", leave_out=("token_hash",), gone="deleted", stays=True),
     Personal("public_profiles", gone="deleted"),
-    Personal("second_factors", leave_out=("sealed_secret",), gone="deleted"),
-    Personal("recovery_codes", leave_out=("code_hash",), gone="deleted"),
-    Personal("passkeys", leave_out=("credential_id", "public_key", "sign_count"), gone="deleted"),
-    Personal("one_time_keys", leave_out=("key_hash",), gone="deleted"),
+    Personal("second_factors", leave_out=("sealed_secret",), gone="deleted", stays=True),
+    Personal("recovery_codes", leave_out=("code_hash",), gone="deleted", stays=True),
+    Personal("passkeys", leave_out=("credential_id", "public_key", "sign_count"), gone="deleted", stays=True),
+    Personal("one_time_keys", leave_out=("key_hash",), gone="deleted", stays=True),
 )

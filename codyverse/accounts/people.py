@@ -1,20 +1,26 @@
 """A person's account as they and operators see it; how it ends."""
 
+import base64
+import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from codyverse.accounts import passwords, tokens
-from codyverse.accounts.models import User
+from codyverse.accounts import one_time, passwords, second_factor, tokens
+from codyverse.accounts.models import Erasure, User
 from codyverse.accounts.queries import Preferences
-from codyverse.accounts.services import sign_out_everywhere
+from codyverse.accounts.sessions import sign_out_everywhere
+from codyverse.accounts.telling import tell_owner
 from codyverse.core import personal
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
+from codyverse.core.sealing import Seal
 
 TIME_TO_CHANGE_ONES_MIND = timedelta(days=30)
 
@@ -81,22 +87,48 @@ def export(user_id: int) -> dict[str, list[dict[str, Any]]]:
     return personal.export(user_id)
 
 
-def ask_erasure(user_id: int) -> datetime:
-    """End all sessions and tokens now, erase in 30 days; when that is. Signing in before then calls it off.
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """When everything personal will be gone, and the receipt with which one can ask later whether it is."""
 
-    Asked again, the first date stays.
+    when: datetime
+    receipt: str
+
+
+def ask_erasure(user_id: int) -> Leaving:
+    """End all sessions and tokens now, erase in 30 days. Signing in before then calls it off.
+
+    Asked again, the first date stays, and the receipt is the same.
     """
     at = now()
-    when = session.execute(
+    row = session.execute(
         update(User)
         .where(User.id == user_id)
         .values(erase_after=func.coalesce(User.erase_after, at + TIME_TO_CHANGE_ONES_MIND))
-        .returning(User.erase_after)
-    ).scalar_one()
+        .returning(User.erase_after, User.created_at)
+    ).one()
     sign_out_everywhere(user_id)
     tokens.revoke_all(user_id)
-    assert when is not None
-    return when
+    one_time.end(user_id)
+    tell_owner(user_id, "erasure_asked")
+    return Leaving(row.erase_after, receipt_of(person_hash(user_id, row.created_at)))
+
+
+def leave(user_id: int, password: str, code: str, seal: Seal) -> Leaving:
+    """The same for somebody who shows by password, and second factor where one is set, that it is they. Raises Invalid."""
+    second_factor.must_be_owner(user_id, password, code, seal)
+    return ask_erasure(user_id)
+
+
+def person_hash(user_id: int, created_at: datetime) -> bytes:
+    """What is kept of somebody who was erased: says who it was to nobody who does not know both already."""
+    return hashlib.sha256(f"{user_id} {created_at.astimezone(UTC).isoformat()}".encode()).digest()
+
+
+def receipt_of(whose: bytes) -> str:
+    """The receipt's number, made from the hash: nothing else has to be kept for it."""
+    signs = base64.b32encode(whose[:10]).decode()
+    return "-".join(signs[place : place + 4] for place in range(0, 16, 4))
 
 
 def due_for_erasure(at: datetime) -> tuple[int, ...]:
@@ -104,13 +136,14 @@ def due_for_erasure(at: datetime) -> tuple[int, ...]:
     return tuple(session.scalars(select(User.id).where(User.erase_after <= at).order_by(User.id)))
 
 
-def erase(user_id: int) -> None:
+def erase(user_id: int) -> str:
     """Take out of every table what is the person's; what counts for others, such as the ledger, stays without a name.
 
-    Again is harmless. Nobody can sign in to what is left.
+    The number of the receipt. Again is harmless. Nobody can sign in to what is left. Raises NotFound.
     """
+    found = person(user_id)
+    gone, whose = f"erased-{user_id}@invalid", person_hash(user_id, found.created_at)
     personal.erase(user_id)
-    gone = f"erased-{user_id}@invalid"
     session.execute(
         update(User)
         .where(User.id == user_id)
@@ -121,8 +154,48 @@ def erase(user_id: int) -> None:
             password_hash=passwords.hashed(secrets.token_urlsafe(32)),
             role="learner",
             time_zone="UTC",
+            day_start_hour=4,
+            locale="en",
             preferences=Preferences().stored(),
+            email_verified_at=None,
+            password_changed_at=None,
             deactivated_at=func.coalesce(User.deactivated_at, now()),
             erase_after=None,
         )
     )
+    session.execute(pg_insert(Erasure).values(person_hash=whose, erased_at=now()).on_conflict_do_nothing())
+    return receipt_of(whose)
+
+
+def erasures() -> tuple[str, ...]:
+    """Who was erased, as hashes in hexadecimal: to be kept beside backups and given to `replay_erasures` after a restore."""
+    return tuple(
+        each.hex() for each in session.scalars(select(Erasure.person_hash).order_by(Erasure.erased_at))
+    )
+
+
+def erased_at(receipt: str) -> datetime | None:
+    """When the person with this receipt was erased; None if nobody was, or not yet."""
+    wanted = receipt.replace("-", "").replace(" ", "").upper()
+    for row in session.execute(select(Erasure.person_hash, Erasure.erased_at)):
+        if receipt_of(row.person_hash).replace("-", "") == wanted:
+            done: datetime = row.erased_at
+            return done
+    return None
+
+
+def replay_erasures(more: Iterable[str] = ()) -> int:
+    """Erase again whoever a restored backup has brought back; how many. `more` are hashes from `erasures()` elsewhere.
+
+    Again is harmless. Reads all accounts; for the moment after a restore.
+    """
+    gone = {bytes.fromhex(each) for each in (*erasures(), *more)}
+    rows = session.execute(select(User.id, User.created_at, User.email)).all()
+    back = [
+        row.id
+        for row in rows
+        if person_hash(row.id, row.created_at) in gone and row.email != f"erased-{row.id}@invalid"
+    ]
+    for user_id in back:
+        erase(user_id)
+    return len(back)

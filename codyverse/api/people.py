@@ -134,10 +134,11 @@ def _or(given: Value | None, kept: Value) -> Value:
 )
 def erase_me() -> Reply:
     """All sessions and tokens end now, this one too. In 30 days everything personal is erased; signing in before then
-    calls it off.
+    calls it off. Keep the receipt: with it the people who run the site can tell you later that it was done.
     """
-    when = people.ask_erasure(principal().id)
-    return Reply(ErasureOut(erase_after=when), "Sign in again before then if you change your mind.")
+    leaving = people.ask_erasure(principal().id)
+    told = ErasureOut(erase_after=leaving.when, receipt=leaving.receipt)
+    return Reply(told, "Sign in again before then if you change your mind.")
 
 
 @operation(

@@ -11,6 +11,7 @@ from codyverse.cli import (
     doctor,
     jobs,
     ledger,
+    lives,  # noqa: F401 - importing adds to `flask users`
     serve,
     site,
     tokens,

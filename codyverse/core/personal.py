@@ -19,7 +19,8 @@ class Personal:
     """A table with rows of a person: theirs by `owner`, or those whose row in table `through` it names.
 
     `leave_out` are columns that say nothing about the person, such as hashes. When the person goes, the rows are
-    deleted, or kept with what is in `blank` written over them: counts and statistics stay right.
+    deleted, or kept with what is in `blank` written over them: counts and statistics stay right. Tables that `stay` are
+    bound to this site (sessions, secrets, leagues) and are not taken along to another.
     """
 
     table: str
@@ -28,6 +29,7 @@ class Personal:
     leave_out: tuple[str, ...] = ()
     gone: Literal["deleted", "kept"] = "kept"
     blank: Mapping[str, Any] = field(default_factory=dict)
+    stays: bool = False
 
 
 TABLES: dict[str, Personal] = {}

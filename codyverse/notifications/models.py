@@ -110,5 +110,5 @@ class Mail(Base):
 register(
     Personal("notifications", gone="deleted"),
     Personal("notification_choices", leave_out=("unsubscribe_token",), gone="deleted"),
-    Personal("mails", gone="deleted"),
+    Personal("mails", gone="deleted", stays=True),
 )

@@ -96,7 +96,7 @@ class WebhookDelivery(Base):
 
 
 register(
-    Personal("webhooks", leave_out=("sealed_secret",), gone="deleted"),
-    Personal("webhook_events", gone="deleted"),
-    Personal("webhook_deliveries", owner="webhook_id", through="webhooks", gone="deleted"),
+    Personal("webhooks", leave_out=("sealed_secret",), gone="deleted", stays=True),
+    Personal("webhook_events", gone="deleted", stays=True),
+    Personal("webhook_deliveries", owner="webhook_id", through="webhooks", gone="deleted", stays=True),
 )

@@ -180,6 +180,12 @@ FORMS: dict[str, Form] = {
         {"name": NAMES},
     ),
     "passkeys.remove": Form(SECURED, {"current_password": PASSWORD}, {"passkeys", "mails"}),
+    "data.erase": Form(
+        LEARNER,
+        {"current_password": PASSWORD},
+        {"users", "sessions", "api_tokens", "one_time_keys", "mails"},
+        right=200,
+    ),
     "security.end_session": Form(LEARNER, {}, {"sessions"}),
     "security.end_others": Form(LEARNER, {}, {"sessions"}),
     "security.change_address": Form(LEARNER, ADDRESS, {"one_time_keys", "mails"}),

@@ -14,6 +14,7 @@ from codyverse.accounts.models import User
 from codyverse.core.clock import now
 from codyverse.http.limits import limiter
 from config import Settings
+from tests.api.triggers import app_of
 from tests.factories import PASSWORD, make_user
 from tests.web.visits import HTMX, Visitor, checked
 
@@ -212,3 +213,19 @@ def test_a_visitor_is_told_when_signing_in_has_to_wait(strict: Flask) -> None:
         visitor.post("/login", {"email": "ada@example.org", "password": "x"}, status=422)
     page = visitor.post("/login", {"email": "ada@example.org", "password": "x"}, status=429)
     assert "Wait" in page.text
+
+
+def test_guessing_codes_stops_wherever_it_comes_from(strict: Flask) -> None:
+    """Who knows the password begins anew each time, from another address: what is counted is the account."""
+    who = make_user(email="ada@example.org", password="a long pass phrase")
+    code = app_of(who)
+    for number in range(10):
+        person = Person(strict, f"192.0.2.{number}")
+        assert person.sign_in("ada@example.org", "a long pass phrase").location == "/login/second"
+        assert person.send("/login/second", {"code": f"{number:06}"}).status_code == 422
+    person = Person(strict, "198.51.100.7")
+    person.sign_in("ada@example.org", "a long pass phrase")
+    wait = refused(person.send("/login/second", {"code": code}))
+    with time_machine.travel(now() + timedelta(seconds=wait), tick=False):
+        answer = person.send("/login/second", {"code": code})
+        assert answer.status_code in (303, 422), "asked again; the code may be too old by now"

@@ -8,12 +8,11 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from codyverse import mailing
+from codyverse import jobs, mailing
 from codyverse.accounts import tokens
 from codyverse.core.clock import now
 from codyverse.core.database import session, unit_of_work
 from codyverse.core.telemetry import configure_logs
-from codyverse.http import seals
 from codyverse.notifications import queries as post
 from tests.api.triggers import app_of
 from tests.factories import PASSWORD, make_user
@@ -168,7 +167,6 @@ def test_what_a_stranger_set_up_under_an_unconfirmed_address_ends(app: Flask, vi
     assert visitor.post("/login", {"email": ADA, "password": OTHER}).response.location == "/dashboard"
     assert tokens.principal_for_bearer(secret) is None
     assert session.execute(text("select email_verified_at is not null from users")).scalar_one()
-    assert seals.second_factors()
 
 
 def test_keys_are_neither_in_the_database_nor_in_the_log(
@@ -189,6 +187,17 @@ def test_keys_are_neither_in_the_database_nor_in_the_log(
     said = capfd.readouterr().err
     assert '"path": "/reset/…"' in said or "/reset/\\u2026" in said
     assert key not in said
+
+
+def test_keys_that_are_over_are_forgotten(app: Flask, visitor: Visitor) -> None:
+    make_user(email=ADA)
+    forgotten(visitor)
+    count = text("select count(*) from one_time_keys")
+    jobs.run("forget")
+    assert session.execute(count).scalar_one() == 1
+    with time_machine.travel(now() + timedelta(days=2)):
+        assert "links that are over (1)" in jobs.run("forget")
+    assert session.execute(count).scalar_one() == 0
 
 
 # --- addresses ---

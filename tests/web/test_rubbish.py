@@ -64,6 +64,7 @@ SHOWN_ON = {
     "second_factor": "/settings/security/app",
     "security": "/settings/address",
     "recovery": "/forgot",
+    "data": "/settings/data",
     "passkeys": "/settings/security/passkeys",
 }
 
@@ -337,7 +338,9 @@ def test_the_list_of_forms_is_complete(app: Flask, place: Place) -> None:
 
 def security_pages(place: Place, stranger: Visitor, learner: Visitor) -> list[Page]:
     """The pages of signing in, in each of their states."""
-    pages = [learner.get(f"/settings/{path}") for path in ("security/app", "security/sessions", "address")]
+    pages = [
+        learner.get(f"/settings/{path}") for path in ("security/app", "security/sessions", "address", "data")
+    ]
     pages.append(stranger.get("/forgot"))
     for name, path in (("reset", "reset"), ("confirm", "confirm"), ("change", "change-address")):
         pages.append(stranger.get(f"/{path}/{place.things[f'recovery.{name}']['key']}"))

@@ -92,9 +92,10 @@ class PeopleQuery(PageQuery):
 
 
 class ErasureOut(Out):
-    """When everything personal will be gone."""
+    """When everything personal will be gone, and the receipt with which one can ask later whether it is."""
 
     erase_after: Moment
+    receipt: Annotated[str, Field(examples=["QX4T-7MZA-22KC-HB5L"])]
 
 
 class ExportOut(Out):

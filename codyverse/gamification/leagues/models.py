@@ -65,4 +65,8 @@ class LeagueMember(Base):
     paid_at: Mapped[datetime | None]
 
 
-register(Personal("league_members", blank={"pseudonym": func.concat("Somebody ", LeagueMember.user_id)}))
+register(
+    Personal(
+        "league_members", blank={"pseudonym": func.concat("Somebody ", LeagueMember.user_id)}, stays=True
+    )
+)
