@@ -45,7 +45,7 @@ class LeanFlask(Flask):
         return func
 
 
-class LeanTalisman(Talisman):
+class LeanTalisman(Talisman):  # type: ignore[misc]
     """No view has options of its own, and no policy a nonce: the headers are the same for all requests of a scheme."""
 
     _known: dict[tuple[bool, str | None], list[tuple[str, str]]]

@@ -17,7 +17,6 @@ from codyverse.accounts.services import address_key
 from codyverse.http.access import PERSON, bearer, principal_or_none
 from codyverse.http.lean import LeanLimiter
 
-
 View = TypeVar("View", bound=Callable[..., Any])
 
 

@@ -1,13 +1,15 @@
 """A learner's whole standing at one moment, for programs: the game and what is new, in as few statements as can be."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import text
 
-from codyverse.accounts.queries import Preferences
-from codyverse.core.database import session
+from codyverse.accounts.queries import Preferences, Principal
+from codyverse.accounts.rules import stamped_date
+from codyverse.core.database import noted, session
 from codyverse.core.errors import NotFound
+from codyverse.courses.versions import content_version
 from codyverse.gamification.badge_queries import BadgeView, views_of
 from codyverse.gamification.queries import PERSON_COLUMNS, GoalView, PlayerCard, board_of
 from codyverse.notifications import rules
@@ -56,6 +58,41 @@ _EVERYTHING = text(f"""
     from users left join players as player on player.user_id = users.id
     where users.id = :user_id
 """)  # noqa: S608 - only the words above
+
+
+MARK = """(select concat_ws('|',
+    concat_ws('.',
+        users.xmin,
+        (select players.xmin from players where players.user_id = users.id),
+        (select day.xmin from activity_days as day where day.user_id = users.id order by day.local_date desc limit 1),
+        (select count(*) from earned_badges where earned_badges.user_id = users.id),
+        (select max(news.id) from notifications as news where news.user_id = users.id),
+        (select count(*) from notifications as news where news.user_id = users.id and news.read_at is null)),
+    coalesce(cast(users.last_game_date as text), ''),
+    coalesce(cast(extract(epoch from users.owed_until) as text), '')))"""
+"""What differs whenever a dashboard does: all that it shows is written together with one of these rows, which then has
+another `xmin`. After it the date that was stamped last, and what that date is owed. A rider: it may name `users`."""
+_MARK = "codyverse_standing_mark"
+
+
+def take_mark(mark: str) -> None:
+    """Take the mark that the statement brought which found out who acts."""
+    noted()[_MARK] = mark
+
+
+def version_of(who: Principal, at: datetime) -> str | None:
+    """The version of this learner's own dashboard at the moment `at`, None if no mark was brought. No statement.
+
+    It is their rows, the courses (goals ask what is left to learn), and the date that they have.
+    """
+    mark: str | None = noted().get(_MARK)
+    if mark is None:
+        return None
+    rows, last, owed = mark.split("|")
+    stamped = date.fromisoformat(last) if last else None
+    until = datetime.fromtimestamp(float(owed), UTC) if owed else None
+    today = stamped_date(at, who.time_zone, who.day_start_hour, stamped, until)
+    return f"{rows}.{content_version()}.{today}"
 
 
 def dashboard(user_id: int, at: datetime) -> Dashboard:
