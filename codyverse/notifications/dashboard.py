@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from codyverse.accounts.queries import Preferences, Principal
 from codyverse.accounts.rules import stamped_date
@@ -11,9 +12,10 @@ from codyverse.core.database import noted, session
 from codyverse.core.errors import NotFound
 from codyverse.courses.versions import content_version
 from codyverse.gamification.badge_queries import BadgeView, views_of
-from codyverse.gamification.queries import PERSON_COLUMNS, GoalView, PlayerCard, board_of
+from codyverse.gamification.queries import PERSON_COLUMNS, Board, GoalView, PlayerCard, board_of, card_of
 from codyverse.notifications import rules
-from codyverse.notifications.queries import NewsLine, line
+from codyverse.notifications.queries import Bell, NewsLine, bell_of, line
+from codyverse.notifications.statements import BELL_COLUMNS
 
 LATEST = 5
 
@@ -58,6 +60,32 @@ _EVERYTHING = text(f"""
     from users left join players as player on player.user_id = users.id
     where users.id = :user_id
 """)  # noqa: S608 - only the words above
+
+
+_WITH_BELL = text(f"""
+    select {PERSON_COLUMNS}, users.display_name, {BELL_COLUMNS}
+    from users left join players as player on player.user_id = users.id where users.id = :user_id
+""")  # noqa: S608 - only the words above
+
+
+def head(who: Principal, at: datetime) -> tuple[PlayerCard, Bell]:
+    """What the head of every page shows, in one statement; in two when a streak has a story. Raises NotFound."""
+    row = _with_bell(who)
+    return card_of(who.id, row, at), bell_of(row)
+
+
+def board_with_bell(who: Principal, at: datetime) -> tuple[Board, Bell]:
+    """Card with its week, goals, and the bell: three statements. Raises NotFound."""
+    row = _with_bell(who)
+    return board_of(who.id, row, at), bell_of(row)
+
+
+def _with_bell(who: Principal) -> Row[*tuple[Any, ...]]:
+    values = {"user_id": who.id, "kinds": list(rules.visible_kinds(who.preferences.hidden))}
+    row = session.connection().execute(_WITH_BELL, values).one_or_none()
+    if row is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    return row
 
 
 MARK = """(select concat_ws('|',
