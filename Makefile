@@ -29,10 +29,10 @@ drill: venv-dev  ## the long tests: crashes, load, growth
 	@$(PY) tools/machine.py drill
 	@$(PY) -m pytest -m drill $(ARGS)
 
-bench: venv-dev  ## measure and write docs/measured (ARGS=streams: only this)
+bench: venv-dev  ## measure and write docs/measured (ARGS=budgets: only this; CHECK=1 fails past a bar)
 	@$(PY) tools/assets.py
 	@$(PY) tools/machine.py
-	@$(PY) -m bench.run $(ARGS)
+	@$(PY) -m bench.run $(if $(filter-out 0 no,$(CHECK)),--check) $(ARGS)
 
 lock: venv-dev  ## write the lock files anew after a change in pyproject.toml (ARGS=--upgrade: newest versions)
 	@$(PY) tools/locks.py $(ARGS)

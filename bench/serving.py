@@ -62,16 +62,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def served(url: str, words: list[str]) -> Iterator[Server]:
-    """granian with these words, on the database at `url`."""
+def served(url: str, words: list[str], more: dict[str, str] | None = None) -> Iterator[Server]:
+    """granian with these words, on the database at `url`; `more` are settings beside those of all benchmarks."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [sys.executable, "-m", "granian", *words, "--port", str(port), "--no-ws"]
     command += ["--log-level", "warning", "--backpressure", "8192", "--workers-kill-timeout", "5"]
     own = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-    env = own | SETTINGS | {"DATABASE_URL": url}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+    env = own | SETTINGS | {"DATABASE_URL": url} | (more or {})
+    said = subprocess.DEVNULL if more else None
+    process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, stderr=said)
     try:
         for _ in range(600):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -88,9 +89,9 @@ def address(number: int) -> str:
     return f"bench{number}@example.org"
 
 
-def prepare(url: str, learners: int) -> Flask:
+def prepare(url: str, learners: int, more: dict[str, str] | None = None) -> Flask:
     """Tables, the real courses, learners; the application."""
-    app = create_app(load_settings(SETTINGS | {"DATABASE_URL": url}))
+    app = create_app(load_settings(SETTINGS | {"DATABASE_URL": url} | (more or {})))
     runner = app.test_cli_runner()
     for words in (["db", "upgrade"], ["content", "apply"]):
         done = runner.invoke(args=words)
@@ -117,7 +118,9 @@ async def ask(port: int, request: str, line: Line | None = None) -> tuple[int, d
         name, _, value = each.partition(": ")
         headers[name.lower()] = headers.get(name.lower(), "") + value
     body = b""
-    if "content-length" in headers:
+    if head[0].split()[1] in ("204", "304"):
+        pass
+    elif "content-length" in headers:
         body = await reader.readexactly(int(headers["content-length"]))
     elif headers.get("transfer-encoding") == "chunked":
         while size := int(await reader.readline(), 16):

@@ -12,7 +12,7 @@ from codyverse.gamification.leagues.events import LeagueClosed
 from codyverse.gamification.leagues.services import league
 from codyverse.gamification.services import on_user_registered
 from codyverse.gamification.settlement import settle, until_nothing_follows
-from codyverse.notifications import account_mails
+from codyverse.notifications import account_mails, dashboard
 from codyverse.notifications import handlers as news
 from codyverse.progress import whole_courses
 from codyverse.progress.events import CourseCompleted, LessonCompleted, StepAnswered, StudyTimeGrew
@@ -29,6 +29,7 @@ OF_A_REVIEW = (BADGES_AND_LEVELS,)
 def install() -> None:
     """Connect everything; once per process, again is harmless."""
     ride_along(Rider("content", versions.COLUMN, versions.remember, always=True))
+    ride_along(Rider("standing", dashboard.MARK, dashboard.take_mark))
     subscribe(UserRegistered, on_user_registered)
     subscribe(LinkAsked, account_mails.on_link_asked)
     subscribe(AddressTaken, account_mails.on_address_taken)

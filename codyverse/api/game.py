@@ -30,9 +30,16 @@ from codyverse.gamification import badge_queries, services
 from codyverse.gamification import queries as game
 from codyverse.gamification.goals import PastDay
 from codyverse.http.access import principal
-from codyverse.notifications.dashboard import Dashboard, dashboard
+from codyverse.notifications.dashboard import Dashboard, dashboard, version_of
 
 TAG = "Game"
+
+
+def _own_version(user_id: str) -> tuple[str, str] | None:
+    """Under which name and version a learner's own dashboard is kept; that of others is read each time."""
+    whose, who = subject(user_id), principal()
+    version = version_of(who, now()) if whose == who.id else None
+    return None if version is None else (f"dashboard:{whose}", version)
 
 
 @operation(
@@ -43,10 +50,13 @@ TAG = "Game"
     summary="A learner's standing",
     scope="game:read",
     returns=DashboardOut,
+    brings=("standing",),
+    version=_own_version,
 )
 def get_dashboard(user_id: str) -> Reply:
     """XP, level, wallet, badges, today's goals, streak and what is unread. What the learner left out is null."""
-    return Reply(_dashboard(dashboard(subject(user_id), now())))
+    found = dashboard(subject(user_id), now())
+    return Reply(_dashboard(found), fleeting=found.card.mend is not None)
 
 
 def _dashboard(found: Dashboard) -> DashboardOut:

@@ -21,7 +21,7 @@ class Reply:
     """What a view answers: `data` for the declared schema (a model, or what it validates from), and how to tell it.
 
     `location` is the address of what was made; `version` stands for the ETag where the domain keeps one; `link` gives
-    the Link header's parts. `status` None is the declared one.
+    the Link header's parts. What is `fleeting` changes by the mere passing of time and is not kept. `status` None is the declared one.
     """
 
     data: Any = None
@@ -29,6 +29,7 @@ class Reply:
     status: int | None = None
     location: str | None = None
     version: str | None = None
+    fleeting: bool = False
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -45,7 +46,8 @@ class Operation:
     limits besides the general one; `links` say what can follow: operation → its parameter → where the answer holds it
     (an OpenAPI runtime expression). With `media` the answer is text of that type, without an envelope.
     `of_content` says that the answer depends on the path, the query and the courses alone, never on who asks: it is kept
-    until somebody writes courses.
+    until somebody writes courses. `version`, called as the view would be, tells under which name and version an answer
+    to a person is kept, or None; `brings` are the riders that it needs (accounts.riders).
     """
 
     id: str
@@ -71,6 +73,8 @@ class Operation:
     links: dict[str, dict[str, str]]
     media: str | None
     of_content: bool
+    brings: tuple[str, ...]
+    version: Callable[..., tuple[str, str] | None] | None
     view: View
 
     @cached_property
@@ -113,6 +117,8 @@ def operation(
     links: dict[str, dict[str, str]] | None = None,
     media: str | None = None,
     of_content: bool = False,
+    brings: tuple[str, ...] = (),
+    version: Callable[..., tuple[str, str] | None] | None = None,
 ) -> Callable[[View], View]:
     """Declare the view below as an operation. Its docstring is the description.
 
@@ -147,6 +153,8 @@ def operation(
             links=links or {},
             media=media,
             of_content=of_content,
+            brings=brings,
+            version=version,
             view=view,
         )
         if id in OPERATIONS:

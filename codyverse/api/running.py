@@ -20,6 +20,7 @@ from codyverse.accounts.tokens import GRANTED_BY_OPERATORS
 from codyverse.api import envelope, strict_json
 from codyverse.api.operation import Operation, Reply
 from codyverse.api.schemas.common import Page
+from codyverse.core.cache import kept as kept_answer
 from codyverse.core.database import savepoint, unit_of_work
 from codyverse.core.errors import Conflict, DomainError, Invalid, NotAllowed
 from codyverse.core.idempotency import Kept, Once
@@ -45,7 +46,7 @@ class WrongMediaType(DomainError):
 def endpoint(op: Operation) -> Callable[..., Response]:
     """The Flask view of an operation."""
 
-    @access(op.policy, takes_token=True)
+    @access(op.policy, takes_token=True, brings=op.brings)
     def run(**path: Any) -> Response:
         _check_rights(op)
         given = dict(path)
@@ -57,12 +58,8 @@ def endpoint(op: Operation) -> Callable[..., Response]:
         else:
             _no_body()
         given |= {"query": _query(op.query)} if op.query is not None else {}
-        if op.of_content:
-            return _send(
-                op, kept_of_content(_name_of(given), lambda: _tell(op, op.view(**given)), "responses")
-            )
         if not op.writes:
-            return _answer(op, op.view(**given))
+            return _read(op, given)
         return _do(op, key, given)
 
     run.__name__ = op.id
@@ -265,12 +262,27 @@ class _Told:
     status: int
     headers: dict[str, str]
     tag: str | None
+    fleeting: bool = False
 
 
 def _name_of(given: Mapping[str, Any]) -> str:
     """What tells this answer of an operation from its others."""
     query = given.get("query")
     return f"api:{request.path}?{query.model_dump_json() if query is not None else ''}"
+
+
+def _read(op: Operation, given: Mapping[str, Any]) -> Response:
+    """The answer to a GET, worked out or as it was kept."""
+
+    def told() -> _Told:
+        return _tell(op, op.view(**given))
+
+    if op.of_content:
+        return _send(op, kept_of_content(_name_of(given), told, "responses"))
+    version = None if op.version is None else op.version(**given)
+    if version is not None:
+        return _send(op, kept_answer("user", *version, told, unless=lambda each: each.fleeting))
+    return _answer(op, op.view(**given))
 
 
 def _answer(op: Operation, reply: Reply) -> Response:
@@ -296,7 +308,7 @@ def _tell(op: Operation, reply: Reply) -> _Told:
         headers["ETag"] = f'"{tag}"'
     if op.secret:
         headers["Cache-Control"] = "no-store"
-    return _Told(written, reply.message, status, headers, tag)
+    return _Told(written, reply.message, status, headers, tag, reply.fleeting)
 
 
 def _send(op: Operation, told: _Told) -> Response:

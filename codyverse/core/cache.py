@@ -295,12 +295,18 @@ def kept_many(
     return {each: value for each, value in found.items() if value is not None}
 
 
-def kept(lifetime: Lifetime, name: str, version: str, work_out: Callable[[], Value]) -> Value:
+def kept(
+    lifetime: Lifetime,
+    name: str,
+    version: str,
+    work_out: Callable[[], Value],
+    unless: Callable[[Value], bool] = lambda _value: False,
+) -> Value:
     """What `work_out` finds, kept under `name` while the version is this one.
 
     The version must have been read from the database before; then what is kept is never older than it says. Equal misses
-    at once are worked out once, also between processes that share a Valkey. What raises is not kept, nor is None. Who may
-    see a value is not asked here: what belongs to one person has their id in its name.
+    at once are worked out once, also between processes that share a Valkey. What raises is not kept, nor is None, nor
+    what `unless` says will not last. Who may see a value is not asked here: what belongs to one person has their id in its name.
     """
     held, key = levels(), f"{lifetime}:{name}{VERSIONED}{version}"
     held.version = version
@@ -309,7 +315,7 @@ def kept(lifetime: Lifetime, name: str, version: str, work_out: Callable[[], Val
     if found is not None:
         return found  # type: ignore[no-any-return]
     flights: Flights = current_app.extensions["cache_flights"]
-    return flights.once(key, lambda: _work_out(held, lifetime, key, work_out))
+    return flights.once(key, lambda: _work_out(held, lifetime, key, work_out, unless))
 
 
 def last_kept(lifetime: Lifetime, name: str) -> Any:
@@ -322,14 +328,21 @@ def last_kept(lifetime: Lifetime, name: str) -> Any:
     return found
 
 
-def _work_out(held: Levels, lifetime: Lifetime, key: str, work_out: Callable[[], Value]) -> Value:
+def _work_out(
+    held: Levels,
+    lifetime: Lifetime,
+    key: str,
+    work_out: Callable[[], Value],
+    unless: Callable[[Value], bool],
+) -> Value:
     if not held.claim(key):
         other: Value | None = held.await_other(key)
         if other is not None:
             return other
     try:
         value = work_out()
-        held.set(key, value, SECONDS[lifetime])
+        if not unless(value):
+            held.set(key, value, SECONDS[lifetime])
     finally:
         held.let_go(key)
     return value

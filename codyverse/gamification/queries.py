@@ -44,6 +44,7 @@ __all__ = [
     "StreakView",
     "board",
     "board_of",
+    "card_of",
     "goal_targets",
     "goals",
     "ledger_entry",
@@ -208,6 +209,11 @@ def board(user_id: int, at: datetime) -> Board:
 def board_of(user_id: int, row: Row[*tuple[Any, ...]], at: datetime, *, week: bool = True) -> Board:
     """The same from a row with `PERSON_COLUMNS`. Two statements; without the `week` one, unless a streak has a story."""
     return Board(_card(user_id, row, at, with_week=week), _goals(user_id, _today(row, at)))
+
+
+def card_of(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:
+    """The card without its week from a row with `PERSON_COLUMNS`. No statement, unless a streak has a story."""
+    return _card(user_id, row, at, with_week=False)
 
 
 def levels() -> tuple[rules.Level, ...]:

@@ -1,17 +1,21 @@
 """A learner's whole standing at one moment, for programs: the game and what is new, in as few statements as can be."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
-from codyverse.accounts.queries import Preferences
-from codyverse.core.database import session
+from codyverse.accounts.queries import Preferences, Principal
+from codyverse.accounts.rules import stamped_date
+from codyverse.core.database import noted, session
 from codyverse.core.errors import NotFound
+from codyverse.courses.versions import content_version
 from codyverse.gamification.badge_queries import BadgeView, views_of
-from codyverse.gamification.queries import PERSON_COLUMNS, GoalView, PlayerCard, board_of
+from codyverse.gamification.queries import PERSON_COLUMNS, Board, GoalView, PlayerCard, board_of, card_of
 from codyverse.notifications import rules
-from codyverse.notifications.queries import NewsLine, line
+from codyverse.notifications.queries import Bell, NewsLine, bell_of, line
+from codyverse.notifications.statements import BELL_COLUMNS
 
 LATEST = 5
 
@@ -56,6 +60,67 @@ _EVERYTHING = text(f"""
     from users left join players as player on player.user_id = users.id
     where users.id = :user_id
 """)  # noqa: S608 - only the words above
+
+
+_WITH_BELL = text(f"""
+    select {PERSON_COLUMNS}, users.display_name, {BELL_COLUMNS}
+    from users left join players as player on player.user_id = users.id where users.id = :user_id
+""")  # noqa: S608 - only the words above
+
+
+def head(who: Principal, at: datetime) -> tuple[PlayerCard, Bell]:
+    """What the head of every page shows, in one statement; in two when a streak has a story. Raises NotFound."""
+    row = _with_bell(who)
+    return card_of(who.id, row, at), bell_of(row)
+
+
+def board_with_bell(who: Principal, at: datetime) -> tuple[Board, Bell]:
+    """Card with its week, goals, and the bell: three statements. Raises NotFound."""
+    row = _with_bell(who)
+    return board_of(who.id, row, at), bell_of(row)
+
+
+def _with_bell(who: Principal) -> Row[*tuple[Any, ...]]:
+    values = {"user_id": who.id, "kinds": list(rules.shown_kinds(who.preferences.hidden))}
+    row = session.connection().execute(_WITH_BELL, values).one_or_none()
+    if row is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    return row
+
+
+MARK = """(select concat_ws('|',
+    concat_ws('.',
+        users.xmin,
+        (select players.xmin from players where players.user_id = users.id),
+        (select day.xmin from activity_days as day where day.user_id = users.id order by day.local_date desc limit 1),
+        (select count(*) from earned_badges where earned_badges.user_id = users.id),
+        (select max(news.id) from notifications as news where news.user_id = users.id),
+        (select count(*) from notifications as news where news.user_id = users.id and news.read_at is null)),
+    coalesce(cast(users.last_game_date as text), ''),
+    coalesce(cast(extract(epoch from users.owed_until) as text), '')))"""
+"""What differs whenever a dashboard does: all that it shows is written together with one of these rows, which then has
+another `xmin`. After it the date that was stamped last, and what that date is owed. A rider: it may name `users`."""
+_MARK = "codyverse_standing_mark"
+
+
+def take_mark(mark: str) -> None:
+    """Take the mark that the statement brought which found out who acts."""
+    noted()[_MARK] = mark
+
+
+def version_of(who: Principal, at: datetime) -> str | None:
+    """The version of this learner's own dashboard at the moment `at`, None if no mark was brought. No statement.
+
+    It is their rows, the courses (goals ask what is left to learn), and the date that they have.
+    """
+    mark: str | None = noted().get(_MARK)
+    if mark is None:
+        return None
+    rows, last, owed = mark.split("|")
+    stamped = date.fromisoformat(last) if last else None
+    until = datetime.fromtimestamp(float(owed), UTC) if owed else None
+    today = stamped_date(at, who.time_zone, who.day_start_hour, stamped, until)
+    return f"{rows}.{content_version()}.{today}"
 
 
 def dashboard(user_id: int, at: datetime) -> Dashboard:

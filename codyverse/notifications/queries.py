@@ -75,7 +75,11 @@ class KeptMail:
 def bell(user_id: int, hidden: frozenset[str]) -> Bell:
     """The bell of somebody who has hidden these mechanics. One statement, on two small indexes."""
     values = {"user_id": user_id, "kinds": list(rules.shown_kinds(hidden))}
-    row = session.connection().execute(BELL, values).one()
+    return bell_of(session.connection().execute(BELL, values).one())
+
+
+def bell_of(row: Row[*tuple[Any, ...]]) -> Bell:
+    """The same from a row with `BELL_COLUMNS`."""
     return Bell(row.shown, row.latest, _state(row))
 
 

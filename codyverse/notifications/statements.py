@@ -41,13 +41,13 @@ STATES = text("""
     from unnest(cast(:user_ids as bigint[])) as whose (id)
 """)
 
-BELL = text("""
-    select coalesce((select max(id) from notifications where user_id = :user_id), 0) as latest,
-           count(*) as unread,
-           count(*) filter (where kind = any(:kinds)) as shown,
-           (select count(*) from purchases where user_id = :user_id) as bought
-    from notifications where user_id = :user_id and read_at is null
-""")
+BELL_COLUMNS = """
+    coalesce((select max(id) from notifications where user_id = :user_id), 0) as latest,
+    (select count(*) from notifications where user_id = :user_id and read_at is null) as unread,
+    (select count(*) from notifications where user_id = :user_id and read_at is null and kind = any(:kinds)) as shown,
+    (select count(*) from purchases where user_id = :user_id) as bought
+"""
+BELL = text(f"select {BELL_COLUMNS}")
 
 NEWER = text("""
     select kind, details from notifications

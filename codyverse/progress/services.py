@@ -66,8 +66,22 @@ def answer_step(user_id: int, attempt_id: int, step_id: int, try_no: int, given:
     number may follow. The same answer under the same number replays its verdict and stores nothing; another answer
     is a Conflict, as is a number out of turn or a finished attempt. Raises Invalid for what is no answer to this step.
     """
-    at = now()
     state = _locked_step(user_id, attempt_id, step_id)
+    return _answer(user_id, state, step_id, try_no, given)
+
+
+def answer_open_step(user_id: int, lesson_id: int, step_id: int, try_no: int, given: Any) -> int:
+    """The same in the attempt that is open at this lesson, whichever it is; its id. Raises NotFound if none is."""
+    which = {"user_id": user_id, "lesson_id": lesson_id, "step_id": step_id}
+    state = session.connection().execute(statements.LOCKED_OPEN_STEP, which).one_or_none()
+    if state is None:
+        raise NotFound("There is no such step in an open attempt of yours.")
+    _answer(user_id, state, step_id, try_no, given)
+    return int(state.attempt_id)
+
+
+def _answer(user_id: int, state: Row[*tuple[Any, ...]], step_id: int, try_no: int, given: Any) -> Verdict:
+    at, attempt_id = now(), state.attempt_id
     if not state.asks:
         raise Invalid({"stepId": ["This step asks nothing."]})
     answer = exercises.decode(state.exercise, rules.attempt_key(state.seed), given)

@@ -24,9 +24,10 @@ _CALENDAR = (users.c.time_zone, users.c.day_start_hour, users.c.last_game_date, 
 _COUNTED_TO = func.greatest(attempts.c.last_event_at, users.c.studied_until).label("counted_to")
 """The learner has one clock: time that was counted in one lesson is not counted again in another that is open, too."""
 
-LOCKED_STEP = (
+_LOCKED = (
     select(
         *_CALENDAR,
+        attempts.c.id.label("attempt_id"),
         attempts.c.lesson_id,
         attempts.c.seed,
         attempts.c.seconds,
@@ -55,12 +56,12 @@ LOCKED_STEP = (
     .join(attempt_steps, attempt_steps.c.attempt_id == attempts.c.id)
     .join(revisions, revisions.c.id == attempt_steps.c.revision_id)
     .join(lessons, lessons.c.id == attempts.c.lesson_id)
-    .where(
-        users.c.id == bindparam("user_id"),
-        attempts.c.id == bindparam("attempt_id"),
-        attempt_steps.c.step_id == bindparam("step_id"),
-    )
+    .where(users.c.id == bindparam("user_id"), attempt_steps.c.step_id == bindparam("step_id"))
     .with_for_update(key_share=True, of=(users, attempts, attempt_steps))
+)
+LOCKED_STEP = _LOCKED.where(attempts.c.id == bindparam("attempt_id"))
+LOCKED_OPEN_STEP = _LOCKED.where(
+    attempts.c.lesson_id == bindparam("lesson_id"), attempts.c.completed_at.is_(None)
 )
 """An own attempt's step with its exercise, locked. What is locked is read as it is after the wait for the lock.
 `met_before` asks about other attempts only, and those are finished, so that the wait cannot make it stale."""

@@ -5,8 +5,8 @@ from werkzeug.wrappers import Response
 
 from codyverse.core.clock import now
 from codyverse.courses import queries as courses
-from codyverse.gamification import queries as game
 from codyverse.http.access import access, principal
+from codyverse.notifications.dashboard import board_with_bell
 from codyverse.progress import queries as progress
 from codyverse.web.render import page
 
@@ -18,10 +18,11 @@ bp = Blueprint("dashboard", __name__)
 def show() -> Response:
     """Everything at one glance, right at once after a lesson."""
     who = principal()
-    board = game.board(who.id, now())
+    board, bell = board_with_bell(who, now())
     return page(
         "pages/dashboard/dashboard.html",
         hud=board.card,
+        bell=bell,
         goals=board.goals,
         resume=progress.continue_with(who.id),
         courses=courses.catalogue(),

@@ -95,17 +95,19 @@ def start(lesson_id: int) -> Response:
 @harmless_again
 def answer(lesson_id: int, step_id: int) -> Response:
     """Grade an answer and show the verdict; what cannot be graded comes back with the reason."""
-    attempt_id = _open_attempt(lesson_id)
     given: Any = None
     try:
         given = answers.read(request.form.get("kind", ""), request.form)
         with unit_of_work():
-            services.answer_step(principal().id, attempt_id, step_id, _try_no(), given)
+            attempt_id = services.answer_open_step(principal().id, lesson_id, step_id, _try_no(), given)
     except Invalid as fault:
-        player = queries.player_at(principal().id, attempt_id, step_id)
+        player = queries.player_at(principal().id, _open_attempt(lesson_id), step_id)
         if given is not None:
             player = replace(player, current=replace(player.current, given=given))
         return _player_page(player, 422, fault.message)
+    except NotFound:
+        _open_attempt(lesson_id)  # says that it is finished, where it is
+        raise
     player = queries.player_at(principal().id, attempt_id, step_id)
     if htmx.wants_fragment():
         return _player_page(player)

@@ -13,10 +13,9 @@ from codyverse.core.clock import now
 from codyverse.core.resilience import is_unconfirmed
 from codyverse.courses.queries import CourseCard
 from codyverse.gamification import queries as game
-from codyverse.gamification.queries import PlayerCard
 from codyverse.http.access import principal_or_none
 from codyverse.notifications import queries as news
-from codyverse.notifications.queries import Bell
+from codyverse.notifications.dashboard import head
 from codyverse.web import htmx
 
 MONTHS = (
@@ -33,13 +32,15 @@ def shared(given: dict[str, Any]) -> dict[str, Any]:
     """
     everything = {"principal": principal_or_none()} | given
     who = everything["principal"]
-    if "hud" not in everything:
-        card: PlayerCard | None = game.player(who.id, now(), week=False) if who else None
-        everything["hud"] = card
-    if "bell" not in everything:
-        bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
-        everything["bell"] = bell
     everything["unconfirmed"] = is_unconfirmed()
+    if who is None:
+        return {"hud": None, "bell": None} | everything
+    if "hud" not in everything and "bell" not in everything:
+        everything["hud"], everything["bell"] = head(who, now())
+    elif "hud" not in everything:
+        everything["hud"] = game.player(who.id, now(), week=False)
+    elif "bell" not in everything:
+        everything["bell"] = news.bell(who.id, who.preferences.hidden)
     return everything
 
 
