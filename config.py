@@ -118,6 +118,9 @@ class Settings(BaseModel):
     cors_origins: str = setting(
         "CORS_ORIGINS", "", "addresses of sites, separated by spaces, like https://app.example.org"
     )
+    asset_url: str = setting(
+        "ASSET_URL", "", "the address where static/dist is served, like https://cdn.example.org/codyverse"
+    )
     proxy_hops: int = number("PROXY_HOPS", 0, 0, 10)
     max_body_bytes: int = number("MAX_BODY_BYTES", 1_048_576, 1024, 104_857_600)
     idempotency_wait_s: int = number("IDEMPOTENCY_WAIT_S", 10, 1, 60)
@@ -253,6 +256,15 @@ class Settings(BaseModel):
             raise ValueError("has something behind the host, where nothing may stand")
         return value.rstrip("/")
 
+    @field_validator("asset_url")
+    @classmethod
+    def _asset_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        plain = re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", value)
+        if value and (not plain or not parts.hostname):
+            raise ValueError("is not the address of a folder of files")
+        return value.rstrip("/")
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
@@ -284,6 +296,7 @@ class Settings(BaseModel):
             "MAX_CONTENT_LENGTH": self.max_body_bytes,
             "MAX_FORM_MEMORY_SIZE": self.max_body_bytes,
             "SQLALCHEMY_ENGINE_OPTIONS": self.engine_options(),
+            "ASSET_URL": self.asset_url,
             "RATELIMIT_STORAGE_URI": self.ratelimit_storage_uri,
         }
         if self.database_url is not None:

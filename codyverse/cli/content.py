@@ -1,4 +1,4 @@
-"""flask content: check the courses in their folder; show what loading them would change; load them.
+"""flask content: check the courses in their folder; show what loading them would change; load them; write those of the API.
 
 What reads and renders courses is imported by the commands only: a web process needs it when an author writes, and not before.
 """
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from codyverse.courses.authoring.files import Content
     from codyverse.courses.differences import Change
 
-content = AppGroup("content", help="Check the courses, show what loading them would change, load them.")
+content = AppGroup(
+    "content",
+    help="Check the courses, show what loading them would change, load them, write those of the API as files.",
+)
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "content"
 FOLDER = click.argument(
     "folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, required=False, metavar="[FOLDER]"
@@ -71,9 +74,10 @@ def plan(folder: Path) -> None:
 def apply(folder: Path, quiet: bool) -> None:
     """Load the courses. Keys keep everything that learners have done; a second time changes nothing.
 
-    With any fault in any course nothing is loaded. Each course is loaded as a whole or not at all.
+    With any fault in any course nothing is loaded. Each course is loaded as a whole or not at all. Courses made over the
+    API stay; after an upgrade that shows texts differently they are rendered anew.
     """
-    from codyverse.courses import services
+    from codyverse.courses import editing, services
 
     found = _clean(folder)
     changes: list[Change] = []
@@ -83,6 +87,14 @@ def apply(folder: Path, quiet: bool) -> None:
             changes += services.apply_course(course, place)
     with unit_of_work():
         changes += services.retire_courses({course.key for course in found.courses})
+    with unit_of_work():
+        again, refused = editing.render_again()
+        changes += again
+    for key in refused:
+        click.echo(
+            f"The course {key} of the API stays as it was rendered before: it breaks a rule that is new.",
+            err=True,
+        )
     _say(found, changes, "changed", quiet=quiet)
 
 
@@ -93,3 +105,35 @@ def _say(found: Content, changes: Iterable[Change], done: str, *, quiet: bool = 
     for change in visible if not quiet else ():
         click.echo(str(change))
     click.echo(f"{summary(found)}; {len(visible) or 'nothing'} {done}")
+
+
+@content.command("export")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--course", "keys", multiple=True, metavar="KEY", help="Only this course; may be repeated.")
+@speaks_plainly
+def export(folder: Path, keys: tuple[str, ...]) -> None:
+    """Write the courses that were made over the API as files, one folder for each in FOLDER.
+
+    Courses that are kept in files already are not written. What is there is never written over.
+
+    \b
+    Example: flask content export ~/courses --course tea
+    """
+    from codyverse.courses import editing
+    from codyverse.courses.authoring.export import export_course
+
+    documents = editing.documents(keys)
+    there = [key for key in documents if (folder / key).exists()]
+    if there:
+        raise click.ClickException(
+            f"{folder / there[0]} is there already: choose another folder, or move it away."
+        )
+    written = {key: export_course(document) for key, document in documents.items()}
+    for key, files in written.items():
+        for name, text in files.items():
+            path = folder / key / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        click.echo(f"{folder / key}: {len(files)} files")
+    if not written:
+        click.echo("No course was made over the API: nothing to write.")

@@ -17,6 +17,7 @@ from codyverse.core.errors import Conflict, Invalid, NotFound, Stale
 from codyverse.courses.authoring.document import read_course
 from codyverse.courses.differences import Change
 from codyverse.courses.models import Course
+from codyverse.courses.rendering import VERSION
 from codyverse.courses.writing import take_turns, taken, write_course
 
 POSITION = 10_000
@@ -108,6 +109,36 @@ def retire_course(course_id: int, expected: Collection[int] | None = None) -> bo
     values = {"retired_at": now, "updated_at": now, "version": Course.version + 1}
     session.execute(update(Course).where(Course.id == held.id).values(values))
     return True
+
+
+def documents(keys: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """The documents of the courses of the API that are offered, by key: all, or those named. Raises NotFound for others."""
+    offered = select(Course.key, Course.source).where(Course.origin == "api", Course.retired_at.is_(None))
+    found = {row.key: dict(row.source or {}) for row in session.execute(offered.order_by(Course.key))}
+    if unknown := sorted(set(keys) - found.keys()):
+        raise NotFound(
+            f"No course of the API that is offered has the key {', '.join(unknown)}.", "COURSE_NOT_FOUND"
+        )
+    return {key: document for key, document in found.items() if not keys or key in keys}
+
+
+def render_again() -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """Bring courses that an older version rendered to how this one renders; what was changed, and which could not be.
+
+    One whose document breaks a rule that is new stays as it is. Again changes nothing.
+    """
+    take_turns()
+    older = select(Course.key, Course.source).where(
+        Course.origin == "api", Course.retired_at.is_(None), Course.digest.not_like(f"{VERSION}:%")
+    )
+    changes: list[Change] = []
+    refused: list[str] = []
+    for key, document in session.execute(older.order_by(Course.key)).all():
+        try:
+            changes += write_course(read_course(document), POSITION, "api")
+        except Invalid:
+            refused.append(key)
+    return tuple(changes), tuple(refused)
 
 
 def _hold(course_id: int, expected: Collection[int] | None) -> _Held:

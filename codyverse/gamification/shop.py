@@ -117,14 +117,20 @@ def purchase(user_id: int, key: str, nonce: str) -> Item:
     if item is None:
         raise NotFound("The shop has nothing of that name.")
     if not _NONCE.fullmatch(nonce):
-        raise Invalid({"nonce": ["The form is incomplete. Reload the shop and try again."]})
+        raise Invalid(
+            {
+                "nonce": [
+                    "The purchase carries no proper number of its own: open the shop again and buy from there."
+                ]
+            }
+        )
     at = now()
     today = game_date_for(user_id, at)
     which = {"user_id": user_id, "nonce": nonce}
     earlier = session.connection().execute(_EARLIER, which).scalar()
     if earlier is not None:
         if earlier != key:
-            raise Conflict("This form was used for another purchase. Reload the shop and try again.")
+            raise Conflict("This purchase was made already, for another item: nothing was bought now.")
         return item
     _must_be_possible(item, _buyer(user_id, today))
     _buy(user_id, item, nonce, at, today)
@@ -144,7 +150,7 @@ def _buy(user_id: int, item: Item, nonce: str, at: datetime, today: date) -> Non
         "details": {"item": item.key, "name": item.name},
     }
     if session.connection().execute(_BUY, values).one_or_none() is None:
-        raise Conflict("This was bought at the same moment. Reload the shop.")
+        raise Conflict("This was bought at the same moment: it is yours already.")
     if item.kind == "freeze":
         columns = streak_columns(facts_of(user_id).course().streak)
         session.connection().execute(_KEEP_STREAK, {"user_id": user_id, **columns})

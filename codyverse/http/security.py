@@ -50,7 +50,7 @@ class IdConverter(IntegerConverter):
 
 def content_security_policy(asset_host: str | None) -> dict[str, str]:
     """Nothing inline, nothing evaluated, nothing from elsewhere but the host of the hashed files, if there is one."""
-    ours = f"'self' {asset_host}" if asset_host else "'self'"
+    ours = f"'self' {asset_host}/" if asset_host else "'self'"
     return {
         "default-src": "'none'",
         "script-src": ours,

@@ -119,8 +119,8 @@ def _replayed(
     before = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
     if before != answer:
         raise Conflict(
-            f"Try {try_no} at this step was already made with another answer, perhaps in another tab. "
-            f"The next try is number {state.tries + 1}: reload the page to go on."
+            f"Try {try_no} at this step was already made with another answer, perhaps somewhere else. "
+            f"The next try is number {state.tries + 1}."
         )
     return exercises.grade(state.exercise, answer)
 

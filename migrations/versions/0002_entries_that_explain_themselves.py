@@ -15,6 +15,10 @@ AFTER = "kind in ('lessons', 'xp', 'minutes', 'first_try', 'right')"
 
 def upgrade() -> None:
     op.add_column("ledger_entries", sa.Column("attempt_id", sa.BigInteger(), nullable=True))
+    op.execute(
+        "update ledger_entries as e set attempt_id = a.id from attempts as a "
+        "where e.rule = 'lesson_again' and e.source = 'attempt:' || a.id and a.user_id = e.user_id"
+    )
     op.add_column(
         "ledger_entries",
         sa.Column(

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from flask import Flask
+from sqlalchemy import select, update
 
-from codyverse.courses import queries
-from tests.domains.courses import samples
+from codyverse.core.database import db, unit_of_work
+from codyverse.courses import differences, editing, queries
+from codyverse.courses.models import Course
+from tests.domains.courses import documents, samples
 from tests.domains.courses.samples import lesson, step, tea
 
 
@@ -59,3 +63,54 @@ def test_quiet(app: Flask, tmp_path: Path) -> None:
     code, output = run(app, "apply", "--quiet", str(tea(tmp_path)))
     assert code == 0
     assert output.count("\n") == 1
+
+
+def test_courses_of_the_api_as_files(app: Flask, tmp_path: Path) -> None:
+    assert run(app, "export", str(tmp_path / "none")) == (
+        0,
+        "No course was made over the API: nothing to write.\n",
+    )
+    with unit_of_work():
+        editing.create_course(documents.every_kind())
+        editing.create_course(documents.course(key="coffee"))
+    there = tmp_path / "out"
+    assert run(app, "export", str(there), "--course", "coffee") == (0, f"{there / 'coffee'}: 3 files\n")
+    assert not (there / "tea").exists()
+    code, output = run(app, "export", str(there))
+    assert code == 1
+    assert "coffee is there already" in output
+    assert not (there / "tea").exists(), "all or nothing"
+    code, output = run(app, "export", str(there), "--course", "cocoa")
+    assert (code, output) == (1, "Error: No course of the API that is offered has the key cocoa.\n")
+    assert run(app, "export", str(tmp_path / "both"))[0] == 0
+    assert "2 courses" in run(app, "lint", str(tmp_path / "both"))[1]
+
+
+def test_an_upgrade_renders_courses_of_the_api_anew(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unit_of_work():
+        editing.create_course(documents.course(key="coffee"))
+    folder = str(tea(tmp_path))
+    run(app, "apply", folder)
+    assert run(app, "apply", folder)[1].endswith("nothing changed\n")
+    newer = editing.VERSION + 1
+    for module in (editing, differences):
+        monkeypatch.setattr(module, "VERSION", newer)
+    before = editing.documents()
+    assert run(app, "apply", folder)[0] == 0
+    kept = db.session.execute(select(Course.digest, Course.source).where(Course.key == "coffee")).one()
+    assert kept.digest.startswith(f"{newer}:")
+    assert kept.source == before["coffee"]
+    assert run(app, "apply", folder)[1].endswith("nothing changed\n")
+
+
+def test_a_course_of_the_api_that_breaks_a_new_rule_stays(app: Flask, tmp_path: Path) -> None:
+    with unit_of_work():
+        editing.create_course(documents.course(key="coffee"))
+    broken = documents.course(key="coffee") | {"difficulty": "unheard of"}
+    db.session.execute(update(Course).where(Course.key == "coffee").values(digest="0:x", source=broken))
+    db.session.commit()
+    code, output = run(app, "apply", str(tea(tmp_path)))
+    assert code == 0
+    assert "The course coffee of the API stays as it was rendered before" in output

@@ -102,6 +102,10 @@ WRONG = {
         "home",
         "METRICS_NETWORKS=home has a part that is no network (home): write networks",
     ),
+    "ASSET_URL": (
+        "cdn.example.org",
+        "ASSET_URL=cdn.example.org is not the address of a folder of files: write the address",
+    ),
     "CORS_ORIGINS": (
         "app.example.org",
         "CORS_ORIGINS=app.example.org names app.example.org, which is no site's address: write addresses",

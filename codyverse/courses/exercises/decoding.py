@@ -40,7 +40,7 @@ def _one(known: dict[str, str], value: Any) -> str:
         raise _refuse("An option is named by its id, a text.")
     name = known.get(value)
     if name is None:
-        raise _refuse("This option does not belong to the question. Reload the page and answer again.")
+        raise _refuse("This option does not belong to the question as it is asked in this attempt.")
     return name
 
 

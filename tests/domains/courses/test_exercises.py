@@ -301,7 +301,7 @@ def test_known_ids_in_wrong_numbers_are_refused(exercises: dict[str, Any]) -> No
 
 def test_ids_of_another_attempt_are_refused(exercises: dict[str, Any]) -> None:
     other = by_text(present(exercises["choice"], b"another secret"))
-    with pytest.raises(Invalid, match="Reload the page"):
+    with pytest.raises(Invalid, match="does not belong"):
         decode(exercises["choice"], KEY, other["Hot"])
 
 
