@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from codyverse.accounts import passwords, tokens
-from codyverse.accounts.models import User
+from codyverse.accounts.models import AccountCount, User
 from codyverse.accounts.queries import Preferences
 from codyverse.accounts.services import sign_out_everywhere
 from codyverse.core import personal
@@ -67,9 +67,12 @@ def person(user_id: int) -> Person:
 
 def people(offset: int, limit: int, role: str | None = None) -> tuple[tuple[Person, ...], int]:
     """Accounts, oldest first, and how many there are in all. Two statements."""
-    query, count = select(*_COLUMNS).order_by(User.id), select(func.count()).select_from(User)
+    query, count = (
+        select(*_COLUMNS).order_by(User.id),
+        select(func.coalesce(func.sum(AccountCount.people), 0)),
+    )
     if role is not None:
-        query, count = query.where(User.role == role), count.where(User.role == role)
+        query, count = query.where(User.role == role), count.where(AccountCount.role == role)
     rows = session.execute(query.offset(offset).limit(limit))
     return tuple(_person(row) for row in rows), int(session.execute(count).scalar_one())
 
