@@ -7,6 +7,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any, Literal
 from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse.backups import restoring
 from codyverse.core import cache
 from codyverse.core.clock import now
-from codyverse.core.database import db
+from codyverse.core.database import session
 from codyverse.core.embedded.programs import OLDEST_MAJOR
 from codyverse.core.smtp import MailServer, NoMailServer, NotSent
 
@@ -63,6 +65,9 @@ def _safely(name: str, check: Check) -> Finding:
         return Finding(
             name, "fault", f"could not be looked at: {said[0] if said else type(fault).__name__}", _RETRY
         )
+    finally:
+        with suppress(SQLAlchemyError):  # a statement that failed must not spoil the next check
+            session.rollback()
 
 
 _RETRY = "mend what is above first, then run `flask doctor` again"
@@ -96,8 +101,7 @@ def _secrets() -> Finding:
 
 
 def _ask(sql: str, **values: object) -> Any:
-    with db.engine.connect() as connection:
-        return connection.execute(text(sql), values).one()
+    return session.execute(text(sql), values).one()
 
 
 def _database() -> Finding:

@@ -60,6 +60,16 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class AccountCount(Base):
+    """How many accounts of a role there are: kept by triggers on `users`, so that nobody has to count them."""
+
+    __tablename__ = "account_counts"
+    __table_args__ = (CheckConstraint("people >= 0", name="people"),)
+
+    role: Mapped[str] = mapped_column(Text, primary_key=True)
+    people: Mapped[int] = mapped_column(BigInteger)
+
+
 class ZoneFact(Base):
     """From `since` on this learner's days were reckoned in this zone with this start of day."""
 

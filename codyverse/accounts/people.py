@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from codyverse.accounts import one_time, passwords, second_factor, tokens
-from codyverse.accounts.models import Erasure, User
+from codyverse.accounts.models import AccountCount, Erasure, User
 from codyverse.accounts.queries import Preferences
 from codyverse.accounts.sessions import sign_out_everywhere
 from codyverse.accounts.telling import tell_owner
@@ -75,9 +75,12 @@ def person(user_id: int) -> Person:
 
 def people(offset: int, limit: int, role: str | None = None) -> tuple[tuple[Person, ...], int]:
     """Accounts, oldest first, and how many there are in all. Two statements."""
-    query, count = select(*_COLUMNS).order_by(User.id), select(func.count()).select_from(User)
+    query, count = (
+        select(*_COLUMNS).order_by(User.id),
+        select(func.coalesce(func.sum(AccountCount.people), 0)),
+    )
     if role is not None:
-        query, count = query.where(User.role == role), count.where(User.role == role)
+        query, count = query.where(User.role == role), count.where(AccountCount.role == role)
     rows = session.execute(query.offset(offset).limit(limit))
     return tuple(_person(row) for row in rows), int(session.execute(count).scalar_one())
 

@@ -104,15 +104,13 @@ _SOURCES = {
     "new_in_a_day": """
         select array[{greatest}] from (
             select {named} from (
-                select standing.first_local_date as day, first.score from lesson_progress as standing
-                cross join lateral (
-                    select attempt.score from attempts as attempt
-                    where attempt.user_id = standing.user_id and attempt.lesson_id = standing.lesson_id
-                        and attempt.completed_at = standing.first_completed_at
-                    order by attempt.id limit 1
-                ) as first
+                select standing.first_local_date as day, (array_agg(attempt.score order by attempt.id))[1] as score
+                from lesson_progress as standing
+                join attempts as attempt on attempt.user_id = standing.user_id
+                    and attempt.lesson_id = standing.lesson_id and attempt.completed_at = standing.first_completed_at
                 where standing.user_id = :user_id
                     and (cast(:day as date) is null or standing.first_local_date = cast(:day as date))
+                group by standing.lesson_id, standing.first_local_date
             ) as first_times group by day
         ) as by_day""",
     "lesson_steps": """
