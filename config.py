@@ -91,6 +91,13 @@ class Settings(BaseModel):
     pool_max: int = number("POOL_MAX", 20, 1, 500)
     connect_timeout_s: int = number("CONNECT_TIMEOUT_S", 5, 2, 60)
     statement_timeout_ms: int = number("STATEMENT_TIMEOUT_MS", 5000, 100, 600_000)
+    replica_urls: str = setting(
+        "REPLICA_URLS",
+        "",
+        "addresses separated by spaces, like postgresql://user:password@replica:5432/database",
+        secret=True,
+    )
+    replica_max_lag_s: int = number("REPLICA_MAX_LAG_S", 5, 2, 600)
     redis_url: str | None = setting("REDIS_URL", None, "an address like redis://host:6379/0", secret=True)
     redis_timeout_ms: int = number("REDIS_TIMEOUT_MS", 200, 10, 10_000)
     slow_query_ms: int = number("SLOW_QUERY_MS", 50, 1, 600_000)
@@ -147,6 +154,11 @@ class Settings(BaseModel):
         return self.environment in ("staging", "production")
 
     @property
+    def replicas(self) -> tuple[str, ...]:
+        """The addresses of the streaming replicas that reads may go to."""
+        return tuple(self.replica_urls.split())
+
+    @property
     def reachable_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks that webhooks may lead to although they are not public."""
         return tuple(ip_network(each) for each in self.webhook_networks.replace(",", " ").split())
@@ -174,6 +186,11 @@ class Settings(BaseModel):
         except (ArgumentError, ValueError) as fault:
             raise ValueError("cannot be read as an address") from fault
         return url
+
+    @field_validator("replica_urls")
+    @classmethod
+    def _replicas(cls, value: str) -> str:
+        return " ".join(cls._postgresql(each) for each in value.split())
 
     @field_validator("redis_url")
     @classmethod
@@ -380,6 +397,11 @@ def _faults_between(settings: Settings) -> Iterator[str]:
         yield (
             f"WEB_WORKERS={settings.web_workers} needs REDIS_URL, for several processes can only share their cache and "
             "limits through a Valkey or Redis: write its address like redis://host:6379/0, or WEB_WORKERS=1."
+        )
+    if settings.replica_urls and not settings.redis_url:
+        yield (
+            "REPLICA_URLS needs REDIS_URL, for in a Valkey or Redis all processes find who has just written and must not "
+            "read from a replica yet: write its address like redis://host:6379/0, or remove REPLICA_URLS."
         )
     if settings.smtp_url and settings.is_public and not settings.mail_from:
         yield _write("MAIL_FROM", "is not set, and mails need a sender that the mail server accepts")

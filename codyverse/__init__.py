@@ -13,7 +13,7 @@ from whitenoise import WhiteNoise
 
 from codyverse import api, cli, http, web, wiring
 from codyverse.accounts import passwords
-from codyverse.core import cache, statements  # noqa: F401 - importing watches the statements
+from codyverse.core import cache, replicas, statements  # noqa: F401 - importing watches the statements
 from codyverse.core.database import db
 from codyverse.core.embedded import for_process
 from codyverse.core.telemetry import configure_logs
@@ -48,6 +48,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     _connect(app, settings)
     cache.install(app, settings.redis_url, settings.redis_timeout_ms / 1000)
+    replicas.install(
+        app,
+        settings.replicas,
+        redis_url=settings.redis_url,
+        redis_timeout_s=settings.redis_timeout_ms / 1000,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        most_lag_s=settings.replica_max_lag_s,
+    )
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     Compress(app)
     install_assets(app)

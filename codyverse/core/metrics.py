@@ -18,6 +18,7 @@ statements = Counter("cody_db_statements", "Statements sent to the database.")
 slow_statements = Counter("cody_db_slow_statements", "Statements that took longer than the settings allow.")
 faults = Counter("cody_faults", "What failed, by category.", ["category"])
 cache_reads = Counter("cody_cache_reads", "Looks into the cache.", ["lifetime", "result"])
+reads = Counter("cody_reads", "GET requests by the database that they read from.", ["source"])
 memory_bytes = Gauge("cody_memory_bytes", "Memory of the web processes.", multiprocess_mode="livesum")
 pool_in_use = Gauge("cody_db_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from codyverse.accounts import queries, tokens
 from codyverse.accounts.queries import Principal
-from codyverse.core.database import unit_of_work
+from codyverse.core.database import on_primary, unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ def principal_or_none() -> Principal | None:
     """Who acts, read once per request and only when somebody asks."""
     if "principal" not in g:
         text = bearer()
-        g.principal = _of_session() if text is None else _of_token(text)
+        with on_primary():
+            g.principal = _of_session() if text is None else _of_token(text)
     found: Principal | None = g.principal
     return found
 
