@@ -393,7 +393,7 @@ def _faults_between(settings: Settings) -> Iterator[str]:
             f"POOL_MAX={settings.pool_max} is less than WEB_THREADS={settings.web_threads}: write at least as much, "
             "for each thread may need a connection."
         )
-    if settings.web_workers > 1 and not settings.redis_url:
+    if settings.web_workers > 1 and not settings.redis_url and settings.is_public:
         yield (
             f"WEB_WORKERS={settings.web_workers} needs REDIS_URL, for several processes can only share their cache and "
             "limits through a Valkey or Redis: write its address like redis://host:6379/0, or WEB_WORKERS=1."

@@ -185,18 +185,19 @@ class Replicas:
         self._marks.keep(person, int(position))
 
 
-def connector(url: str, statement_timeout_ms: int, **arguments: Any) -> Connect:
+def connector(url: str, statement_timeout_ms: int, name: str) -> Connect:
     """How to connect to a replica; a host that is gone without a word is noticed within seconds."""
 
     def connect() -> Any:
         place = make_url(url)
         given = {**place.translate_connect_args(username="user", database="dbname"), **place.query}
         more = {
+            "application_name": name,
             "connect_timeout": PATIENCE_SECONDS,
             "tcp_user_timeout": 1000 * PATIENCE_SECONDS,
             "options": f"-c statement_timeout={statement_timeout_ms}",
         }
-        return psycopg2.connect(**{**arguments, **given, **more})
+        return psycopg2.connect(**{**given, **more})
 
     return connect
 
@@ -215,11 +216,11 @@ def install(
     if not urls or redis_url is None:
         return
     options = dict(app.config["SQLALCHEMY_ENGINE_OPTIONS"])
-    arguments, primary = options.pop("connect_args", {}), options.pop("creator")
+    primary = options.pop("creator")
     found = []
     for number, url in enumerate(urls, 1):
-        reads = connector(url, statement_timeout_ms, **arguments)
-        looks = connector(url, 1000 * PATIENCE_SECONDS, application_name="codyverse-watch")
+        reads = connector(url, statement_timeout_ms, "codyverse")
+        looks = connector(url, 1000 * PATIENCE_SECONDS, "codyverse-watch")
         engine = create_engine("postgresql+psycopg2://", creator=reads, **options)
         found.append(Replica(f"replica-{number}", looks, engine))
     marks = Marks(redis_url, redis_timeout_s, settle_seconds=int(most_lag_s) + 2)

@@ -57,28 +57,31 @@ class EmbeddedValkey:
         """The REDIS_URL of this server."""
         return f"unix://{self._socket}"
 
-    def start(self) -> Self:
-        """Start it, and return when it answers. Raises ValkeyError."""
-        self._socket.unlink(missing_ok=True)
+    def command(self) -> list[str]:
+        """The command line of the server. It removes a socket that another one has left."""
         options = {
             "port": "0", "unixsocket": str(self._socket), "unixsocketperm": "700", "save": "", "appendonly": "no",
             "maxmemory": MEMORY, "maxmemory-policy": "allkeys-lru", "dir": str(self._socket.parent),
             "daemonize": "no", "loglevel": "warning", "logfile": str(self._socket.parent / "valkey.log"),
         }  # fmt: skip
-        words = [find(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        return [find(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def start(self) -> Self:
+        """Start it, and return when it answers. Raises ValkeyError."""
         self.process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
             preexec_fn=processes.end_with_parent,  # noqa: PLW1509 - started before there are other threads that count
         )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise ValkeyError(f"Valkey did not start; its log is {self._socket.parent / 'valkey.log'}.")
             time.sleep(0.01)
         return self
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it answers now."""
         import redis
 
         try:
