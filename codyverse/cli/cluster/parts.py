@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from config import ROOT
 START_SECONDS = 60.0
 """So long a process may take until it is ready."""
 DRAIN_SECONDS = 1.0
-"""So long one that was replaced stays, for whoever had connected to it but sent nothing yet."""
+"""So long one that was replaced stays at least, for whoever connects to it at this very moment."""
 STOP_SECONDS = 30.0
 """So long may what is under way take, once a process was asked to stop."""
 LONGEST_PAUSE = 10.0
@@ -36,6 +37,7 @@ class Running:
     leave_at: float = float("inf")
     kill_at: float = float("inf")
     asked: bool = False
+    drained: threading.Event = field(default_factory=threading.Event)
 
     @property
     def lives(self) -> bool:
@@ -143,7 +145,7 @@ class Part:
             self.coming = None
         elif self.ready(coming):
             if coming.socket is not None and self.socket is not None:
-                coming.socket.replace(self.socket)
+                _publish(coming.socket, self.socket)
             if self.current is not None:
                 self._let_go(self.current, wait=DRAIN_SECONDS if self.socket else 0)
             self.current, self.coming, self._failures = coming, None, 0
@@ -156,8 +158,12 @@ class Part:
 
     def _let_go(self, old: Running, wait: float) -> None:
         old.leave_at = time.monotonic() + wait
-        old.kill_at = old.leave_at + STOP_SECONDS
+        old.kill_at = old.leave_at + 2 * STOP_SECONDS
         self.leaving.append(old)
+        if wait:
+            threading.Thread(target=_drain, args=(old,), daemon=True).start()
+        else:
+            old.drained.set()
 
     def _see_off(self, old: Running, at: float) -> None:
         if not old.lives:
@@ -165,19 +171,41 @@ class Part:
             self.leaving.remove(old)
         elif at >= old.kill_at:
             old.tell_all(signal.SIGKILL)
-        elif at >= old.leave_at and not old.asked:
+        elif (
+            at >= old.leave_at
+            and not old.asked
+            and (old.drained.is_set() or at >= old.leave_at + STOP_SECONDS)
+        ):
             old.asked = True
             old.tell(self.stop)
 
 
+def _publish(own: Path, known: Path) -> None:
+    """Let whoever connects to the known path reach the process at its own one, from one moment to the next."""
+    draft = known.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    os.link(own, draft)
+    draft.replace(known)
+
+
+def _drain(old: Running) -> None:
+    """Those who connected before are served in their order, so once this request is answered none of them waits any more."""
+    _asked(old, STOP_SECONDS)
+    old.drained.set()
+
+
 def answers(running: Running) -> bool:
     """Whether the process answers a request on its own socket, whatever it says."""
+    return _asked(running, 0.3)
+
+
+def _asked(running: Running, patience: float) -> bool:
     if running.socket is None or not running.socket.exists():
         return False
-    client = http.client.HTTPConnection("localhost", timeout=0.3)
+    client = http.client.HTTPConnection("localhost")
     try:
         client.sock = socket.socket(socket.AF_UNIX)
-        client.sock.settimeout(0.3)
+        client.sock.settimeout(patience)
         client.sock.connect(str(running.socket))
         client.request("GET", "/health/live", headers={"X-Forwarded-For": "127.0.0.1"})
         client.getresponse().read()
