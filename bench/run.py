@@ -22,6 +22,7 @@ from bench.report import Report
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "docs" / "measured"
 BENCHMARKS = {
+    "journeys": "thousands of learners on real journeys, against a whole cluster",
     "streams": "a thousand idle streams beside the pages, and how soon a badge is seen in another tab",
 }
 
