@@ -1,9 +1,12 @@
 """The application: `app` for `flask` and the WSGI server; `site` and `stream` make the ASGI applications with streams."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from codyverse import create_app
+from codyverse.http import admission
+from codyverse.web.errors import busy_page
 from config import SettingsError
 
 if TYPE_CHECKING:
@@ -13,15 +16,18 @@ try:
     app = create_app()
 except SettingsError as fault:
     sys.exit(str(fault))
+admission.stand_before(app, partial(busy_page, app, admission.SAID))
 
 
 def site() -> "Asgi":
-    """Pages and streams in one process, as `make run` serves them: WEB_THREADS threads run the pages."""
+    """Pages and streams in one process, as `make run` serves them: WEB_THREADS threads run the pages, more wait for them."""
     from a2wsgi import WSGIMiddleware
 
     from codyverse.stream import application
 
-    return application(app, WSGIMiddleware(app, workers=app.extensions["settings"].web_threads))  # type: ignore[arg-type]
+    settings = app.extensions["settings"]
+    threads = admission.threads_for(settings.web_threads, settings.web_queue)
+    return application(app, WSGIMiddleware(app, workers=threads))  # type: ignore[arg-type]
 
 
 def stream() -> "Asgi":

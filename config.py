@@ -27,6 +27,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from limits import parse_many
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -87,6 +89,8 @@ class Settings(BaseModel):
     port: int = number("PORT", 8000, 1, 65535)
     web_workers: int = number("WEB_WORKERS", 1, 1, 64)
     web_threads: int = number("WEB_THREADS", 4, 1, 64)
+    web_queue: int = number("WEB_QUEUE", 60, 0, 1000)
+    web_queue_ms: int = number("WEB_QUEUE_MS", 1000, 10, 60_000)
     pool_size: int = number("POOL_SIZE", 5, 1, 500)
     pool_max: int = number("POOL_MAX", 20, 1, 500)
     connect_timeout_s: int = number("CONNECT_TIMEOUT_S", 5, 2, 60)
@@ -98,6 +102,11 @@ class Settings(BaseModel):
         secret=True,
     )
     replica_max_lag_s: int = number("REPLICA_MAX_LAG_S", 5, 2, 600)
+    database_pooling: Literal["session", "transaction"] = setting(
+        "DATABASE_POOLING", "session", "session or transaction"
+    )
+    breaker_failures: int = number("BREAKER_FAILURES", 5, 1, 1000)
+    breaker_rest_s: int = number("BREAKER_REST_S", 5, 1, 600)
     redis_url: str | None = setting("REDIS_URL", None, "an address like redis://host:6379/0", secret=True)
     redis_timeout_ms: int = number("REDIS_TIMEOUT_MS", 200, 10, 10_000)
     slow_query_ms: int = number("SLOW_QUERY_MS", 50, 1, 600_000)
@@ -298,10 +307,22 @@ class Settings(BaseModel):
             "MAX_FORM_MEMORY_SIZE": self.max_body_bytes,
             "SQLALCHEMY_ENGINE_OPTIONS": self.engine_options(),
             "RATELIMIT_STORAGE_URI": self.ratelimit_storage_uri,
+            "RATELIMIT_STORAGE_OPTIONS": self.limits_options(),
         }
         if self.database_url is not None:
             config["SQLALCHEMY_DATABASE_URI"] = self.database_url
         return config
+
+    def limits_options(self) -> dict[str, Any]:
+        """How the limits reach their Valkey: it gets REDIS_TIMEOUT_MS once, and while it is away each process counts alone."""
+        if not self.ratelimit_storage_uri.startswith("redis"):
+            return {}
+        patience = self.redis_timeout_ms / 1000
+        return {
+            "socket_timeout": patience,
+            "socket_connect_timeout": patience,
+            "retry": Retry(NoBackoff(), 0),
+        }
 
     def engine_options(self) -> dict[str, Any]:
         """The connection pool: POOL_SIZE connections kept, POOL_MAX at most, CONNECT_TIMEOUT_S to get one."""
@@ -310,7 +331,15 @@ class Settings(BaseModel):
             "max_overflow": self.pool_max - self.pool_size,
             "pool_timeout": self.connect_timeout_s,
             "pool_recycle": 1800,
-            "connect_args": {"connect_timeout": self.connect_timeout_s, "application_name": "codyverse"},
+            "connect_args": {
+                "connect_timeout": self.connect_timeout_s,
+                "application_name": "codyverse",
+                # a machine that vanished without a word is noticed, however long the system itself would wait
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 15_000,
+            },
         }
 
 
@@ -392,6 +421,11 @@ def _faults_between(settings: Settings) -> Iterator[str]:
         yield (
             f"POOL_MAX={settings.pool_max} is less than WEB_THREADS={settings.web_threads}: write at least as much, "
             "for each thread may need a connection."
+        )
+    if settings.database_pooling == "transaction" and not settings.stream_database_url:
+        yield (
+            "DATABASE_POOLING=transaction needs STREAM_DATABASE_URL, for whoever waits for news listens on a connection of its own: "
+            f"write {_advice('STREAM_DATABASE_URL')['write']} that leads to PostgreSQL itself."
         )
     if settings.web_workers > 1 and not settings.redis_url and settings.is_public:
         yield (

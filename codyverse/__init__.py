@@ -13,8 +13,8 @@ from whitenoise import WhiteNoise
 
 from codyverse import api, cli, http, web, wiring
 from codyverse.accounts import passwords
-from codyverse.core import cache, replicas, statements  # noqa: F401 - importing watches the statements
-from codyverse.core.database import db
+from codyverse.core import cache, replicas, resilience, statements  # noqa: F401 - importing watches the statements
+from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import for_process
 from codyverse.core.telemetry import configure_logs
 from codyverse.web.assets import init_app as install_assets
@@ -89,17 +89,23 @@ def _connect(app: Flask, settings: Settings) -> None:
     """Point the engine at DATABASE_URL, or at the embedded PostgreSQL, which the first connection starts."""
     options = dict(app.config["SQLALCHEMY_ENGINE_OPTIONS"])
     arguments = options.pop("connect_args", {})
+    breaker = resilience.install(app, settings.breaker_failures, settings.breaker_rest_s)
+    limit = settings.statement_timeout_ms
+    if settings.database_pooling == "session":
+        arguments["options"] = f"-c statement_timeout={limit}"
 
-    def connection() -> Any:
+    def connect() -> Any:
         url = make_url(settings.database_url or for_process(settings.data_dir).url)
         given = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
-        limit = f"-c statement_timeout={settings.statement_timeout_ms}"
-        return psycopg2.connect(**given, **arguments, options=limit)
+        return psycopg2.connect(**given, **arguments)
 
-    options["creator"] = connection
+    options["creator"] = lambda: breaker.connect(connect)
     app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg2://"
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
+    if settings.database_pooling == "transaction":
+        with app.app_context():
+            limit_each_transaction(db.engine, limit)
 
 
 def _ended_bodies(inner: Any) -> Any:

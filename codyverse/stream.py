@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse.core.database import session
 from codyverse.core.errors import DomainError
+from codyverse.core.resilience import again
 from codyverse.http import refusals
 from codyverse.http.callers import Callers, whose
 from codyverse.notifications.queries import states
@@ -215,7 +216,7 @@ class Streams:
         def inside() -> Any:
             with self.app.app_context():
                 try:
-                    return act(*arguments)
+                    return again(lambda: act(*arguments))
                 finally:
                     session.rollback()
 

@@ -1,7 +1,9 @@
 """Which event reaches which handler, in which order. The one screen on which it stands."""
 
 from codyverse.accounts.events import UserRegistered
+from codyverse.accounts.riders import Rider, ride_along
 from codyverse.core.events import subscribe
+from codyverse.courses import versions
 from codyverse.courses.events import LessonsPublished
 from codyverse.gamification import effects, streak_care
 from codyverse.gamification.badges import BadgeReview, grant_due
@@ -25,6 +27,7 @@ OF_A_REVIEW = (BADGES_AND_LEVELS,)
 
 def install() -> None:
     """Connect everything; once per process, again is harmless."""
+    ride_along(Rider("content", versions.COLUMN, versions.remember, always=True))
     subscribe(UserRegistered, on_user_registered)
     subscribe(StepAnswered, _answered)
     subscribe(StudyTimeGrew, _studied)

@@ -4,7 +4,7 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import text
+from sqlalchemy import event
 
 LOCK_TIMEOUT = "5s"
 migrate = current_app.extensions["migrate"]
@@ -16,12 +16,16 @@ def drop_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:
         directives[:] = []
 
 
+def limit(connection: Any) -> None:
+    """Short waits for locks, long statements allowed; for this transaction only, for behind PgBouncer the next one is another's."""
+    with connection.connection.cursor() as cursor:
+        cursor.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'; set local statement_timeout = 0")
+
+
 def run_migrations() -> None:
     """Run what is missing, each migration in a transaction that gives up rather than block the site."""
     with migrate.db.engine.connect() as connection:
-        connection.execute(text(f"set lock_timeout = '{LOCK_TIMEOUT}'"))
-        connection.execute(text("set statement_timeout = 0"))
-        connection.commit()
+        event.listen(connection, "begin", limit)
         options = dict(migrate.configure_args) | {"process_revision_directives": drop_empty}
         context.configure(
             connection=connection,

@@ -1,12 +1,15 @@
 """Reads about people."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 
+from codyverse.accounts import riders
 from codyverse.accounts.models import User, UserSession
 from codyverse.core.clock import now
 from codyverse.core.database import session
@@ -94,44 +97,59 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-_PRINCIPAL = (
-    select(
-        User.id,
-        UserSession.id.label("session_id"),
-        User.role,
-        User.display_name,
-        User.email,
-        User.time_zone,
-        User.day_start_hour,
-        User.locale,
-        User.preferences,
-    )
-    .join(UserSession, UserSession.user_id == User.id)
-    .where(
-        UserSession.token_hash == bindparam("token_hash"),
-        UserSession.ended_at.is_(None),
-        UserSession.created_at > bindparam("since"),
-        User.deactivated_at.is_(None),
-    )
+PERSON = (
+    User.id,
+    User.role,
+    User.display_name,
+    User.email,
+    User.time_zone,
+    User.day_start_hour,
+    User.locale,
+    User.preferences,
 )
+"""The columns of a principal, in its order."""
 
 
-def principal_for_token(token: str) -> Principal | None:
-    """Who is signed in with this token; None if the session has ended or never was. One statement."""
+@cache
+def _by_session(names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*PERSON, UserSession.id, *riders.columns(names))
+        .join(UserSession, UserSession.user_id == User.id)
+        .where(
+            UserSession.token_hash == bindparam("token_hash"),
+            UserSession.ended_at.is_(None),
+            UserSession.created_at > bindparam("since"),
+            User.deactivated_at.is_(None),
+        )
+    )
+
+
+def principal_for_token(token: str, wanted: Iterable[str] = ()) -> Principal | None:
+    """Who is signed in with this token; None if the session has ended or never was. One statement, which also brings
+    the riders that are wanted.
+    """
     values = {"token_hash": token_hash(token), "since": now() - timedelta(days=SESSION_DAYS)}
-    row = session.execute(_PRINCIPAL, values).one_or_none()
+    names = riders.riding(wanted)
+    row = session.connection().execute(_by_session(names), values).one_or_none()
     if row is None:
         return None
+    riders.arrive(names, row[len(PERSON) + 1 :])
+    return person(row, session_id=row[len(PERSON)])
+
+
+def person(row: Sequence[Any], **more: Any) -> Principal:
+    """A principal from a row that begins with `PERSON`."""
+    number, role, name, email, zone, hour, locale, preferences = row[: len(PERSON)]
     return Principal(
-        id=row.id,
-        session_id=row.session_id,
-        role=row.role,
-        display_name=row.display_name,
-        email=row.email,
-        time_zone=row.time_zone,
-        day_start_hour=row.day_start_hour,
-        locale=row.locale,
-        preferences=Preferences.read(row.preferences),
+        id=number,
+        role=role,
+        display_name=name,
+        email=email,
+        time_zone=zone,
+        day_start_hour=hour,
+        locale=locale,
+        preferences=Preferences.read(preferences),
+        **more,
     )
 
 

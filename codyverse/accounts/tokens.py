@@ -8,16 +8,18 @@ import hashlib
 import secrets
 import string
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, Select, bindparam, func, insert, or_, select, update
 
+from codyverse.accounts import riders
 from codyverse.accounts.models import ApiToken, User
 from codyverse.accounts.names import can_be_shown, on_one_line
-from codyverse.accounts.queries import Preferences, Principal
+from codyverse.accounts.queries import PERSON, Principal, person
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import Conflict, Invalid, NotFound
@@ -88,6 +90,7 @@ def hashed(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+@cache
 def allowed_scopes(role: str, *, by_operator: bool = False) -> frozenset[str]:
     """What a token of somebody with this role may hold; `progress:report` and `admin` only if an operator grants them."""
     fitting = {scope for scope in SCOPES if role in OF_ROLE.get(scope, (role,))}
@@ -205,55 +208,39 @@ def revoke_all(user_id: int) -> int:
     return len(session.execute(ended.returning(ApiToken.id)).all())
 
 
-_PRINCIPAL = (
-    select(
-        ApiToken.id.label("token_id"),
-        ApiToken.scopes,
-        ApiToken.last_used_at,
-        User.id,
-        User.role,
-        User.display_name,
-        User.email,
-        User.time_zone,
-        User.day_start_hour,
-        User.locale,
-        User.preferences,
+@cache
+def _by_token(names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*PERSON, ApiToken.id, ApiToken.scopes, ApiToken.last_used_at, *riders.columns(names))
+        .join(User, User.id == ApiToken.user_id)
+        .where(
+            ApiToken.token_hash == bindparam("token_hash"),
+            ApiToken.revoked_at.is_(None),
+            or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("at")),
+            User.deactivated_at.is_(None),
+        )
     )
-    .join(User, User.id == ApiToken.user_id)
-    .where(
-        ApiToken.token_hash == bindparam("token_hash"),
-        ApiToken.revoked_at.is_(None),
-        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > bindparam("at")),
-        User.deactivated_at.is_(None),
-    )
-)
 
 
-def principal_for_bearer(text: str) -> tuple[Principal, bool] | None:
-    """Who acts with this token, and whether its use is to be noted; None for one that does not work. One statement.
+def principal_for_bearer(text: str, wanted: Iterable[str] = ()) -> tuple[Principal, bool] | None:
+    """Who acts with this token, and whether its use is to be noted; None for one that does not work. One statement,
+    which also brings the riders that are wanted.
 
     Its scopes are never more than the owner's present role covers.
     """
     if not is_well_formed(text):
         return None
     at = now()
-    row = session.execute(_PRINCIPAL, {"token_hash": hashed(text), "at": at}).one_or_none()
+    names = riders.riding(wanted)
+    values = {"token_hash": hashed(text), "at": at}
+    row = session.connection().execute(_by_token(names), values).one_or_none()
     if row is None:
         return None
-    who = Principal(
-        id=row.id,
-        session_id=0,
-        role=row.role,
-        display_name=row.display_name,
-        email=row.email,
-        time_zone=row.time_zone,
-        day_start_hour=row.day_start_hour,
-        locale=row.locale,
-        preferences=Preferences.read(row.preferences),
-        token_id=row.token_id,
-        scopes=frozenset(row.scopes) & allowed_scopes(row.role, by_operator=True),
-    )
-    return who, row.last_used_at is None or row.last_used_at < at - USE_NOTED_EVERY
+    token_id, scopes, used_at, *brought = row[len(PERSON) :]
+    riders.arrive(names, brought)
+    covered = frozenset(scopes) & allowed_scopes(row.role, by_operator=True)
+    who = person(row, session_id=0, token_id=token_id, scopes=covered)
+    return who, used_at is None or used_at < at - USE_NOTED_EVERY
 
 
 def note_use(token_id: int) -> None:

@@ -91,6 +91,7 @@ EXAMPLE = {
     query=PageQuery,
     returns=Page[CourseEntryOut],
     errors=("FORBIDDEN",),
+    of_content=True,
 )
 def list_courses(query: PageQuery) -> Reply:
     """The easier ones first, as in the catalogue. Open to everybody, as its page is."""
@@ -145,6 +146,7 @@ def create_course(body: CourseIn) -> Reply:
     scope="courses:read",
     returns=CourseOut,
     errors=("COURSE_NOT_FOUND", "NOT_FOUND", "FORBIDDEN"),
+    of_content=True,
 )
 def get_course(course_id: int) -> Reply:
     """Open to everybody, as its page is. The ETag is the version that If-Match compares."""
@@ -252,6 +254,7 @@ def retire_course(course_id: int) -> Reply:
     query=LessonsQuery,
     returns=Page[LessonEntryOut],
     errors=("COURSE_NOT_FOUND", "NOT_FOUND", "FORBIDDEN"),
+    of_content=True,
 )
 def list_lessons(course_id: int, query: LessonsQuery) -> Reply:
     """In their order; a module that is not in the course has none."""
@@ -272,6 +275,7 @@ def list_lessons(course_id: int, query: LessonsQuery) -> Reply:
     scope="courses:read",
     returns=LessonOut,
     errors=("LESSON_NOT_FOUND", "NOT_FOUND", "FORBIDDEN"),
+    of_content=True,
 )
 def get_lesson(lesson_id: int) -> Reply:
     """What it is about, and its steps by title and kind. To do it, begin an attempt."""

@@ -44,6 +44,8 @@ class Operation:
     Idempotency-Key; `conditional` reads If-Match; `body_optional` takes no body for an empty one; `limits` are rate
     limits besides the general one; `links` say what can follow: operation → its parameter → where the answer holds it
     (an OpenAPI runtime expression). With `media` the answer is text of that type, without an envelope.
+    `of_content` says that the answer depends on the path, the query and the courses alone, never on who asks: it is kept
+    until somebody writes courses.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Operation:
     limits: tuple[Callable[[Any], Any], ...]
     links: dict[str, dict[str, str]]
     media: str | None
+    of_content: bool
     view: View
 
     @cached_property
@@ -109,6 +112,7 @@ def operation(
     limits: tuple[Callable[[Any], Any], ...] = (),
     links: dict[str, dict[str, str]] | None = None,
     media: str | None = None,
+    of_content: bool = False,
 ) -> Callable[[View], View]:
     """Declare the view below as an operation. Its docstring is the description.
 
@@ -142,6 +146,7 @@ def operation(
             limits=limits,
             links=links or {},
             media=media,
+            of_content=of_content,
             view=view,
         )
         if id in OPERATIONS:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -22,8 +23,10 @@ from codyverse.api.schemas.common import Page
 from codyverse.core.database import savepoint, unit_of_work
 from codyverse.core.errors import Conflict, DomainError, Invalid, NotAllowed
 from codyverse.core.idempotency import Kept, Once
+from codyverse.courses.versions import kept_of_content
 from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.errors import Fault, of_domain
+from codyverse.http.repeating import say_harmless
 from codyverse.http.security import csrf
 
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
@@ -47,11 +50,17 @@ def endpoint(op: Operation) -> Callable[..., Response]:
         _check_rights(op)
         given = dict(path)
         key = _key(op) if op.method == "POST" else None
+        if key is not None or getattr(op.view, "harmless_again", False):
+            say_harmless()
         if op.body is not None:
             given["body"] = _body(op)
         else:
             _no_body()
         given |= {"query": _query(op.query)} if op.query is not None else {}
+        if op.of_content:
+            return _send(
+                op, kept_of_content(_name_of(given), lambda: _tell(op, op.view(**given)), "responses")
+            )
         if not op.writes:
             return _answer(op, op.view(**given))
         return _do(op, key, given)
@@ -247,30 +256,57 @@ def nonce_of_key() -> str:
 # --- answering ---
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An answer in JSON that is ready to be sent, as often as somebody asks for it."""
+
+    data: bytes
+    message: str
+    status: int
+    headers: dict[str, str]
+    tag: str | None
+
+
+def _name_of(given: Mapping[str, Any]) -> str:
+    """What tells this answer of an operation from its others."""
+    query = given.get("query")
+    return f"api:{request.path}?{query.model_dump_json() if query is not None else ''}"
+
+
 def _answer(op: Operation, reply: Reply) -> Response:
+    if op.media is not None:
+        return envelope.plain(reply.data, op.media)
+    return _send(op, _tell(op, reply))
+
+
+def _tell(op: Operation, reply: Reply) -> _Told:
     status = reply.status or op.status
     headers = dict(reply.headers)
     if reply.location is not None:
         headers["Location"] = reply.location
-    if op.media is not None:
-        return envelope.plain(reply.data, op.media)
     if op.returns is None:
-        return envelope.respond(b"", status, headers)
+        return _Told(b"", "", status, headers, None)
     data = reply.data if isinstance(reply.data, BaseModel) else op.adapter.validate_python(reply.data)
     if isinstance(data, Page):
         headers["Link"] = _links(data)
     written = op.adapter.dump_json(data, by_alias=True)
+    tag = None
     if op.method == "GET" or reply.version is not None:
         tag = reply.version or envelope.tag_of(written)
         headers["ETag"] = f'"{tag}"'
-        if op.method == "GET" and envelope.is_known(tag):
-            return _not_modified(headers)
     if op.secret:
         headers["Cache-Control"] = "no-store"
-    return envelope.respond(envelope.success(written, reply.message), status, headers)
+    return _Told(written, reply.message, status, headers, tag)
 
 
-def _not_modified(headers: dict[str, str]) -> Response:
+def _send(op: Operation, told: _Told) -> Response:
+    if op.method == "GET" and told.tag is not None and envelope.is_known(told.tag):
+        return _not_modified(told.headers)
+    body = b"" if op.returns is None else envelope.success(told.data, told.message)
+    return envelope.respond(body, told.status, told.headers)
+
+
+def _not_modified(headers: Mapping[str, str]) -> Response:
     response = envelope.respond(b"", 304, headers)
     response.headers.pop("Content-Type", None)
     return response

@@ -12,6 +12,7 @@ from codyverse.api.schemas.site import CacheLifetime, CacheStatsOut, HealthDetai
 from codyverse.core import cache, metrics
 from codyverse.core.errors import NotAllowed, NotSignedIn
 from codyverse.core.health import Monitor
+from codyverse.core.resilience import Breaker
 from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.limits import limiter
 
@@ -100,7 +101,8 @@ def cache_stats() -> Response:
 def install(app: Flask) -> None:
     """Attach the routes and the background look at the site's health."""
     settings = app.extensions["settings"]
-    app.extensions["health"] = Monitor(
-        app, settings.health_every_s, settings.memory_limit_mb * 2**20, cache.levels(app).state
-    )
+    monitor = Monitor(app, settings.health_every_s, settings.memory_limit_mb * 2**20, cache.levels(app).state)
+    app.extensions["health"] = monitor
+    breaker: Breaker = app.extensions["database_breaker"]
+    breaker.changed.append(lambda _state: monitor.wake())
     app.register_blueprint(bp)

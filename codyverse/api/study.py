@@ -12,6 +12,7 @@ from codyverse.api.schemas.study import (
 )
 from codyverse.gamification import queries as game
 from codyverse.http.access import principal
+from codyverse.http.repeating import harmless_again
 from codyverse.progress import queries, services
 
 TAG = "Lessons"
@@ -31,6 +32,7 @@ ATTEMPT = "$response.body#/data/attemptId"
     errors=("LESSON_NOT_FOUND",),
     links=leads_to("getAttempt", "answerStep", "completeAttempt", attemptId=ATTEMPT),
 )
+@harmless_again
 def start_attempt(lesson_id: int) -> Reply:
     """201 with a new attempt, 200 with the one that is open. It pins its steps as they are now."""
     who = principal()
@@ -70,6 +72,7 @@ def get_attempt(attempt_id: int) -> Reply:
     errors=("NOT_FOUND", "CONFLICT"),
     links={"completeAttempt": {"attemptId": "$request.path.attemptId"}},
 )
+@harmless_again
 def answer_step(attempt_id: int, body: AnswerIn) -> Reply:
     """The verdict with its explanation. The first try at a step counts for the score; any number may follow."""
     given = body.model_dump(by_alias=True)["answer"]
@@ -88,6 +91,7 @@ def answer_step(attempt_id: int, body: AnswerIn) -> Reply:
     returns=CompletionOut,
     errors=("NOT_FOUND", "ATTEMPT_INCOMPLETE"),
 )
+@harmless_again
 def complete_attempt(attempt_id: int) -> Reply:
     """Every step that asks must be answered. Again it changes nothing and says the same."""
     who = principal()

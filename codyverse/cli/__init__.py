@@ -1,14 +1,15 @@
-"""The commands: flask badges, cluster, users, content, ledger, demo, jobs, worker, serve, tokens."""
+"""The commands: flask badges, cache, cluster, users, content, ledger, demo, jobs, worker, serve, tokens."""
 
 from flask import Flask
 
-from codyverse.cli import badges, cluster, content, demo, jobs, ledger, serve, tokens, users
+from codyverse.cli import badges, cache, cluster, content, demo, jobs, ledger, serve, tokens, users
 
 
 def install(app: Flask) -> None:
     """Attach all commands."""
     for command in (
         badges.badges,
+        cache.cache,
         cluster.cluster,
         content.content,
         demo.demo,

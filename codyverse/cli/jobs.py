@@ -19,6 +19,7 @@ from codyverse import jobs as registry
 from codyverse.cli.faults import speaks_plainly
 from codyverse.core import clock, processes
 from codyverse.core.errors import DomainError
+from codyverse.core.resilience import again
 
 log = logging.getLogger(__name__)
 jobs = AppGroup("jobs", help="What runs by itself: list it, or run it now.")
@@ -91,10 +92,11 @@ def make_scheduler(app: Flask) -> BackgroundScheduler:
 
 
 def _run_in_context(app: Flask, name: str) -> None:
-    """One run. What goes wrong is logged, and the next run comes at its time."""
+    """One run; again after a passing fault of the database, for running twice is harmless. What else goes wrong is logged,
+    and the next run comes at its time."""
     with app.app_context():
         try:
-            registry.run(name)
+            again(lambda: registry.run(name))
         except DomainError as fault:
             log.warning("job %s: %s", name, fault.message)
         except Exception:

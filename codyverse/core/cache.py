@@ -1,7 +1,7 @@
 """What is kept for a while instead of being asked for again: four lifetimes, two levels, behind Flask-Caching.
 
-Kept is only what cannot be wrong: rows that never change, or values whose key carries a version. Memory comes first,
-then the Valkey that REDIS_URL names. A Valkey that is gone or slow is one that holds nothing: the answer is worked out,
+Kept is only what cannot be wrong: rows that never change (`kept_many`), or values whose key carries a version (`kept`),
+which the domain reads from the database each time. Memory comes first, then the Valkey that REDIS_URL names. A Valkey that is gone or slow is one that holds nothing: the answer is worked out,
 and it is not asked again for a few seconds.
 """
 
@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
@@ -18,9 +18,13 @@ from flask import Flask, current_app
 from flask_caching import Cache
 from flask_caching.backends.base import BaseCache
 from flask_caching.backends.rediscache import RedisCache
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from codyverse.core import metrics
+from codyverse.core.errors import Unavailable
+from codyverse.core.flights import Flights
 
 log = logging.getLogger(__name__)
 Lifetime = Literal["user", "courses", "static", "responses"]
@@ -33,6 +37,10 @@ MOST_ENTRIES = 10_000
 """In one process's memory; the one that was not asked for longest goes first."""
 REST_SECONDS = 5.0
 """So long a Valkey that failed is left alone."""
+CLAIM_SECONDS, LOOK_AGAIN_SECONDS = 1.0, 0.02
+"""So long one process waits for another that works the same out, and how often it looks."""
+VERSIONED = "@"
+"""Stands before the version in a key."""
 cache = Cache()
 
 
@@ -44,6 +52,8 @@ class Levels(BaseCache):
         self.far = far
         self.resting_until = 0.0
         self._held: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._newest: dict[str, str] = {}
+        self.version = ""
         self._lock = threading.Lock()
 
     @classmethod
@@ -56,7 +66,12 @@ class Levels(BaseCache):
         if address:
             import redis
 
-            client = redis.Redis.from_url(address, socket_timeout=patience, socket_connect_timeout=patience)
+            client = redis.Redis.from_url(
+                address,
+                socket_timeout=patience,
+                socket_connect_timeout=patience,
+                retry=Retry(NoBackoff(), 0),  # the library's own would make a dead Valkey cost seconds
+            )
             far = RedisCache(host=client, key_prefix="cody:")
         return cls(far)
 
@@ -71,16 +86,45 @@ class Levels(BaseCache):
             return found[1]
 
     def _hold(self, key: str, value: Any, seconds: float) -> None:
+        """Of what carries a version only the one that came last is held."""
+        name, marked, _ = key.rpartition(VERSIONED)
         with self._lock:
+            if marked:
+                before = self._newest.get(name, key)
+                if before != key:
+                    self._held.pop(before, None)
+                self._newest[name] = key
             self._held[key] = (time.monotonic() + seconds, value)
             self._held.move_to_end(key)
             while len(self._held) > MOST_ENTRIES:
-                self._held.popitem(last=False)
+                self._forget(self._held.popitem(last=False)[0])
+
+    def _forget(self, key: str) -> None:
+        self._held.pop(key, None)
+        name = key.rpartition(VERSIONED)[0]
+        if self._newest.get(name) == key:
+            del self._newest[name]
+
+    def last(self, name: str) -> Any:
+        """What memory held last under a name with versions, even if its time is over, else what Valkey holds of the version
+        that was asked for last; None if nobody does.
+        """
+        with self._lock:
+            found = self._held.get(self._newest.get(name, ""))
+        return found[1] if found else self.get(f"{name}{VERSIONED}{self.version}")
 
     def sizes(self) -> Counter[str]:
         """How many entries this process holds, by lifetime."""
         with self._lock:
             return Counter(key.partition(":")[0] for key in self._held)
+
+    def shared_sizes(self) -> Counter[str]:
+        """How many entries Valkey holds, by lifetime."""
+        keys: list[bytes] = self._ask_far(
+            lambda far: list(far._read_client.scan_iter("cody:*", count=1000)), otherwise=[]
+        )
+        names = (key.decode().split(":")[1] for key in keys)
+        return Counter(name for name in names if name in SECONDS)
 
     # --- Valkey ---
 
@@ -94,6 +138,27 @@ class Levels(BaseCache):
             self.resting_until = time.monotonic() + REST_SECONDS
             log.warning("the cache does not answer, and is left alone for %s s: %s", REST_SECONDS, fault)
             return otherwise
+
+    def claim(self, key: str) -> bool:
+        """Say that this process works `key` out; False if another one is at it. Given back by itself after a second."""
+        milliseconds = int(CLAIM_SECONDS * 1000)
+        return self._ask_far(
+            lambda far: bool(far._write_client.set(f"cody:claim:{key}", b"1", nx=True, px=milliseconds)),
+            otherwise=True,
+        )
+
+    def let_go(self, key: str) -> None:
+        """The work is done, or could not be done: whoever waits may look, or do it."""
+        self._ask_far(lambda far: far._write_client.delete(f"cody:claim:{key}"), otherwise=0)
+
+    def await_other(self, key: str) -> Any:
+        """What the process finds that has claimed it; None if it gives up, or takes too long."""
+        until = time.monotonic() + CLAIM_SECONDS
+        while (found := self.get(key)) is None and time.monotonic() < until:
+            if not self._ask_far(lambda far: far._read_client.exists(f"cody:claim:{key}"), otherwise=0):
+                return self.get(key)
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return found
 
     def state(self) -> State:
         """Offline is a Valkey that is set and does not answer."""
@@ -139,7 +204,7 @@ class Levels(BaseCache):
     def delete(self, key: str) -> bool:
         """Hold it no longer."""
         with self._lock:
-            self._held.pop(key, None)
+            self._forget(key)
         return bool(self._ask_far(lambda far: bool(far.delete(key)), otherwise=True))
 
     def has(self, key: str) -> bool:
@@ -147,15 +212,16 @@ class Levels(BaseCache):
         return self.get(key) is not None
 
     def clear(self) -> bool:
-        """Hold nothing."""
+        """Hold nothing; False if a Valkey that is set did not answer, and holds what it held."""
         with self._lock:
             self._held.clear()
-        return bool(self._ask_far(lambda far: bool(far.clear()), otherwise=True))
+            self._newest.clear()
+        return bool(self._ask_far(lambda far: bool(far.clear()) or True, otherwise=self.far is None))
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Of one lifetime, in this process since it began. `rate` is the share of hits, None before the first look."""
+    """Of one lifetime, since the processes began. `rate` is the share of hits, None before the first look."""
 
     lifetime: Lifetime
     seconds: int
@@ -180,8 +246,10 @@ class Counted:
         with self.lock:
             self.looks[lifetime, True] += hits
             self.looks[lifetime, False] += misses
-        metrics.cache_reads.labels(lifetime, "hit").inc(hits)
-        metrics.cache_reads.labels(lifetime, "miss").inc(misses)
+        if hits:
+            metrics.cache_reads.labels(lifetime, "hit").inc(hits)
+        if misses:
+            metrics.cache_reads.labels(lifetime, "miss").inc(misses)
 
 
 def install(app: Flask, redis_url: str | None, timeout_s: float) -> None:
@@ -193,6 +261,7 @@ def install(app: Flask, redis_url: str | None, timeout_s: float) -> None:
     }
     cache.init_app(app, config)
     app.extensions["cache_counted"] = Counted()
+    app.extensions["cache_flights"] = Flights()
 
 
 def levels(app: Flask | None = None) -> Levels:
@@ -221,10 +290,53 @@ def kept_many(
     return {each: value for each, value in found.items() if value is not None}
 
 
-def stats() -> tuple[Stats, ...]:
-    """Each lifetime's figures in this process."""
-    looks, sizes = _counted().looks, levels().sizes()
+def kept(lifetime: Lifetime, name: str, version: str, work_out: Callable[[], Value]) -> Value:
+    """What `work_out` finds, kept under `name` while the version is this one.
+
+    The version must have been read from the database before; then what is kept is never older than it says. Equal misses
+    at once are worked out once, also between processes that share a Valkey. What raises is not kept, nor is None. Who may
+    see a value is not asked here: what belongs to one person has their id in its name.
+    """
+    held, key = levels(), f"{lifetime}:{name}{VERSIONED}{version}"
+    held.version = version
+    found = held.get(key)
+    _counted().count(lifetime, found is not None, found is None)
+    if found is not None:
+        return found  # type: ignore[no-any-return]
+    flights: Flights = current_app.extensions["cache_flights"]
+    return flights.once(key, lambda: _work_out(held, lifetime, key, work_out))
+
+
+def last_kept(lifetime: Lifetime, name: str) -> Any:
+    """What `kept` held under this name last, also if its time is over: for when no version can be had. Raises Unavailable."""
+    found = levels().last(f"{lifetime}:{name}")
+    if found is None:
+        raise Unavailable(
+            "This is not held here, and a part of the site does not answer. Try again in a moment."
+        )
+    return found
+
+
+def _work_out(held: Levels, lifetime: Lifetime, key: str, work_out: Callable[[], Value]) -> Value:
+    if not held.claim(key):
+        other: Value | None = held.await_other(key)
+        if other is not None:
+            return other
+    try:
+        value = work_out()
+        held.set(key, value, SECONDS[lifetime])
+    finally:
+        held.let_go(key)
+    return value
+
+
+def stats(entries: Mapping[str, int] | None = None) -> tuple[Stats, ...]:
+    """Each lifetime's figures: looks of all processes where they add up, else of this one; entries of this one's memory
+    unless others are told.
+    """
+    looks = metrics.cache_looks() or _counted().looks
+    sizes = levels().sizes() if entries is None else entries
     return tuple(
-        Stats(name, seconds, looks[name, True], looks[name, False], sizes[name])
+        Stats(name, seconds, looks[name, True], looks[name, False], sizes.get(name, 0))
         for name, seconds in SECONDS.items()
     )

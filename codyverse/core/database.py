@@ -11,7 +11,10 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
 from sqlalchemy import DateTime, Engine, MetaData, event
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from codyverse.core.sqlstates import was_rolled_back
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ session = db.session
 _AT = "codyverse_at_commit"
 _AFTER = "codyverse_after_commit"
 _DEPTH = "codyverse_unit_depth"
+_SENT = "codyverse_commit_was_sent"
 
 
 @contextmanager
@@ -76,7 +80,7 @@ def unit_of_work() -> Iterator[None]:
         while planned := session.info.pop(_AT, None):
             for write, gathered in planned.items():
                 write(gathered)
-        session.commit()
+        _commit()
     except BaseException:
         session.rollback()
         _forget_plans()
@@ -111,6 +115,23 @@ def on_primary() -> Iterator[None]:
         yield
     finally:
         read_from(before)
+
+
+def _commit() -> None:
+    """Commit, and keep in mind that it was asked for: if the connection breaks meanwhile, nobody knows whether it was done."""
+    before = session.info.get(_SENT, False)
+    session.info[_SENT] = True
+    try:
+        session.commit()
+    except DBAPIError as fault:
+        if was_rolled_back(fault):
+            session.info[_SENT] = before
+        raise
+
+
+def commit_was_sent() -> bool:
+    """Whether a unit of work of this session may have been stored; until then all of it can be done anew."""
+    return bool(session.info.get(_SENT))
 
 
 def _forget_plans() -> None:
@@ -165,3 +186,15 @@ def count_statements(engine: Any, record: Callable[[str], None]) -> None:
     @event.listens_for(engine, "before_cursor_execute")
     def _seen(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         record(statement)
+
+
+def limit_each_transaction(engine: Any, milliseconds: int) -> None:
+    """Give each transaction the statement timeout, at its begin; one more round trip.
+
+    For PgBouncer, which refuses it when connecting and lends each transaction another connection.
+    """
+
+    @event.listens_for(engine, "begin")
+    def _limit(conn: Any) -> None:
+        with conn.connection.cursor() as cursor:
+            cursor.execute(f"set local statement_timeout = {int(milliseconds)}")

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from codyverse.core.clock import now
 from codyverse.core.database import db
+from codyverse.core.sqlstates import TIMED_OUT, code_of
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,11 @@ Overall = Literal["healthy", "degraded", "critical"]
 WARNING_SHARE, CRITICAL_SHARE = 0.7, 0.9
 """Of the memory that may be used: from here on it is told, from there on it is critical."""
 PATIENCE_MS = 2_000
+SECONDS_WHILE_AWAY = 5
+"""So often at least is looked while the database is not connected, so that its return is noticed without any visitor."""
 STALE_AFTER = 3
 """After so many intervals without a look, the last one says nothing any more."""
 _CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-TIMED_OUT = ("57014", "55P03")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Monitor:
         self._last: Health | None = None
         self._looked = 0.0
         self._thread: threading.Thread | None = None
+        self._awake = threading.Event()
+
+    def wake(self) -> None:
+        """Something has changed: look soon."""
+        self._awake.set()
 
     def current(self) -> Health:
         """The last look; the first one if there was none yet, or if the background stands still."""
@@ -121,7 +128,9 @@ class Monitor:
 
     def _run(self) -> None:
         while True:
-            time.sleep(self.every)
+            away = self._last is not None and self._last.database != "connected"
+            self._awake.wait(min(self.every, SECONDS_WHILE_AWAY) if away else self.every)
+            self._awake.clear()
             try:
                 self.look()
             except Exception:
@@ -153,7 +162,7 @@ class Monitor:
         except PoolTimeout:
             found = "timeout"
         except DBAPIError as fault:
-            late = getattr(fault.orig, "pgcode", None) in TIMED_OUT or "timeout" in str(fault.orig)
+            late = code_of(fault) in TIMED_OUT or "timeout" in str(fault.orig)
             found = "timeout" if late else "disconnected"
         return found, (time.perf_counter() - began) * 1000
 

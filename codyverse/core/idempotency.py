@@ -27,11 +27,14 @@ from codyverse.core.errors import Conflict
 KEPT = timedelta(hours=24)
 LOCK_NOT_AVAILABLE = "55P03"
 _NONCE_BYTES = 12
-_LIMITS = text(
-    "select set_config('lock_timeout', :wait, true), set_config('statement_timeout', :statement, true)"
-)
+_LIMITS = text("""
+    with before as materialized
+        (select current_setting('lock_timeout') as wait, current_setting('statement_timeout') as statement)
+    select wait, statement,
+        set_config('lock_timeout', :wait, true), set_config('statement_timeout', :statement, true) from before
+""")
+"""Sets both for this transaction and says what they were: behind PgBouncer the default is not what the transaction began with."""
 _LOCK = text("select pg_advisory_xact_lock(:lock)")
-_DEFAULTS = text("set local lock_timeout to default; set local statement_timeout to default")
 
 
 class IdempotencyRecord(Base):
@@ -103,7 +106,7 @@ class Once:
     def _wait(self, seconds: int) -> None:
         lock = int.from_bytes(self.scope_hash[:8], "big", signed=True)
         limits = {"wait": f"{seconds}s", "statement": f"{seconds + 5}s"}
-        session.execute(_LIMITS, limits)
+        before = session.execute(_LIMITS, limits).one()
         try:
             session.execute(_LOCK, {"lock": lock})
         except OperationalError as fault:
@@ -113,7 +116,7 @@ class Once:
                 "The same request is still being worked on. Ask again in a moment with the same key.",
                 "IDEMPOTENCY_IN_PROGRESS",
             ) from fault
-        session.execute(_DEFAULTS)
+        session.execute(_LIMITS, {"wait": before.wait, "statement": before.statement})
 
     def keep(self, answer: Kept, *, secret: bool) -> None:
         """Keep the answer for 24 hours, encrypted if it carries a `secret`."""

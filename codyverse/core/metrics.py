@@ -5,6 +5,7 @@ they start.
 """
 
 import os
+from collections import Counter as Counting
 from typing import Any
 
 from prometheus_client import REGISTRY as OWN
@@ -15,6 +16,9 @@ LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 requests = Counter("cody_requests", "Requests answered.", ["endpoint", "method", "status"])
 request_seconds = Histogram("cody_request_seconds", "Time to answer.", ["endpoint"], buckets=LATENCY)
 statements = Counter("cody_db_statements", "Statements sent to the database.")
+refused = Counter(
+    "cody_requests_refused", "Requests that were told at once to come again, for too many waited."
+)
 slow_statements = Counter("cody_db_slow_statements", "Statements that took longer than the settings allow.")
 faults = Counter("cody_faults", "What failed, by category.", ["category"])
 cache_reads = Counter("cody_cache_reads", "Looks into the cache.", ["lifetime", "result"])
@@ -30,6 +34,17 @@ def registry() -> CollectorRegistry:
     shared = CollectorRegistry()
     multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
     return shared
+
+
+def cache_looks() -> Counting[tuple[str, bool]] | None:
+    """Looks into the cache by lifetime and whether they hit, of all processes; None where they do not add up."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return None
+    looks: Counting[tuple[str, bool]] = Counting()
+    for family in registry().collect():
+        for each in family.samples if family.name == "cody_cache_reads" else ():
+            looks[each.labels["lifetime"], each.labels["result"] == "hit"] += int(each.value)
+    return looks
 
 
 def as_text() -> bytes:

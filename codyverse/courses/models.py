@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -130,3 +131,15 @@ class StepRevision(Base):
     skills: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
     level: Mapped[int | None] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ContentState(Base):
+    """One row: the version of all that is taught, which triggers replace at each write. See `versions.py`."""
+
+    __tablename__ = "content_state"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1")
+    )
+    version: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())

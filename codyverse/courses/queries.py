@@ -14,6 +14,7 @@ from codyverse.core.cache import kept_many
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.courses.models import DIFFICULTIES, Course, Lesson, Module, Step, StepRevision
+from codyverse.courses.versions import kept_of_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,24 @@ class StepContent:
     exercise: dict[str, Any] | None
     skills: tuple[str, ...]
     level: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingStep:
+    """What a step shows to somebody who only reads."""
+
+    position: int
+    title: str
+    body_html: str
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LessonReading:
+    """A lesson and what can be read of it."""
+
+    lesson: LessonDetail
+    steps: tuple[ReadingStep, ...]
 
 
 _ease = case({word: place for place, word in enumerate(DIFFICULTIES)}, value=Course.difficulty)
@@ -226,12 +245,20 @@ _REVISIONS = select(
 
 
 def catalogue() -> tuple[CourseCard, ...]:
-    """All courses that are offered, in their order."""
+    """All courses that are offered, in their order. Kept until somebody writes courses."""
+    return kept_of_content("catalogue", _read_catalogue)
+
+
+def _read_catalogue() -> tuple[CourseCard, ...]:
     return tuple(CourseCard(*row) for row in session.execute(_CATALOGUE))
 
 
 def course_outline(slug: str) -> CourseOutline:
-    """A course with its modules and lessons. Raises NotFound."""
+    """A course with its modules and lessons. Kept until somebody writes courses. Raises NotFound."""
+    return kept_of_content(f"outline:{slug}", lambda: _read_outline(slug))
+
+
+def _read_outline(slug: str) -> CourseOutline:
     course: Any = session.execute(_COURSE, {"slug": slug}).one_or_none()
     if course is None:
         raise NotFound("There is no such course.", "COURSE_NOT_FOUND")
@@ -255,11 +282,33 @@ def _module(rows: Sequence[Any]) -> ModuleOutline:
 
 
 def lesson(lesson_id: int) -> LessonDetail:
-    """A lesson, retired or not. Raises NotFound."""
+    """A lesson, retired or not. Kept until somebody writes courses. Raises NotFound."""
+    return kept_of_content(f"lesson:{lesson_id}", lambda: _read_lesson(lesson_id))
+
+
+def _read_lesson(lesson_id: int) -> LessonDetail:
     row: Any = session.execute(_LESSON, {"lesson_id": lesson_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such lesson.", "LESSON_NOT_FOUND")
     return LessonDetail(*row)
+
+
+def reading(lesson_id: int) -> LessonReading:
+    """A lesson as one page to read, its questions without what is needed to answer them. Kept until somebody writes courses.
+
+    Raises NotFound.
+    """
+    return kept_of_content(f"reading:{lesson_id}", lambda: _read_reading(lesson_id))
+
+
+def _read_reading(lesson_id: int) -> LessonReading:
+    found = lesson(lesson_id)
+    pins = current_steps(lesson_id)
+    contents = revisions(pin.revision_id for pin in pins)
+    steps = ((pin, contents[pin.revision_id]) for pin in pins)
+    return LessonReading(
+        found, tuple(ReadingStep(pin.position, each.title, each.body_html, pin.asks) for pin, each in steps)
+    )
 
 
 def current_steps(lesson_id: int) -> tuple[StepPin, ...]:

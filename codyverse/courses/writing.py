@@ -14,6 +14,7 @@ from codyverse.courses.compiling import CompiledStep
 from codyverse.courses.differences import Change, Key, Stored, StoredRow, differences
 from codyverse.courses.events import LessonsPublished
 from codyverse.courses.models import Course, Lesson, Module, Step, StepRevision
+from codyverse.courses.versions import about_to_write
 
 APPLY_LOCK = 0x436F6479_01
 """Advisory lock: two who write courses at once take turns, and the second finds what the first has done."""
@@ -29,6 +30,7 @@ _KEPT = {
 def take_turns() -> None:
     """Wait for another who is writing courses; until the transaction's end all others wait."""
     session.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": APPLY_LOCK})
+    about_to_write()
 
 
 def taken(key: str, origin: str) -> Conflict:

@@ -16,22 +16,30 @@ from codyverse.accounts import queries, tokens
 from codyverse.accounts.queries import Principal
 from codyverse.core.database import on_primary, unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
+from codyverse.core.resilience import again, is_unconfirmed, unless_away
+from codyverse.http import away
+from codyverse.http.away import TOKEN
 
 log = logging.getLogger(__name__)
 
 Policy = Literal["anyone", "stranger", "learner", "author", "operator"]
 View = TypeVar("View", bound=Callable[..., Any])
 RANK = {"learner": 1, "author": 2, "operator": 3}
-TOKEN = "token"  # noqa: S105 - the name of a key, not a secret
 PERSON = "person"
 
 
-def access(policy: Policy, *, takes_token: bool = False) -> Callable[[View], View]:
-    """Name the policy of a view: `anyone`, only a `stranger`, or at least a learner, author, operator."""
+def access(
+    policy: Policy, *, takes_token: bool = False, brings: tuple[str, ...] = ()
+) -> Callable[[View], View]:
+    """Name the policy of a view: `anyone`, only a `stranger`, or at least a learner, author, operator.
+
+    `brings` are the riders that finding out who acts brings along for it (accounts.riders).
+    """
 
     def name_it(view: View) -> View:
         view.access = policy  # type: ignore[attr-defined]
         view.takes_token = takes_token  # type: ignore[attr-defined]
+        view.brings = brings  # type: ignore[attr-defined]
         return view
 
     return name_it
@@ -52,23 +60,32 @@ def bearer() -> str | None:
 def principal_or_none() -> Principal | None:
     """Who acts, read once per request and only when somebody asks."""
     if "principal" not in g:
-        text = bearer()
-        with on_primary():
-            g.principal = _of_session() if text is None else _of_token(text)
+        g.principal = unless_away(_look_up, lambda: None)
     found: Principal | None = g.principal
     return found
 
 
+def _look_up() -> Principal | None:
+    text = bearer()
+    with on_primary():
+        return _of_session() if text is None else _of_token(text)
+
+
+def _wanted() -> tuple[str, ...]:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "brings", ())
+
+
 def _of_session() -> Principal | None:
     token = session.get(TOKEN)
-    found = queries.principal_for_token(token) if isinstance(token, str) else None
+    found = queries.principal_for_token(token, _wanted()) if isinstance(token, str) else None
     if token is not None and found is None:
         session.pop(TOKEN, None)
     return found
 
 
 def _of_token(text: str) -> Principal | None:
-    found = tokens.principal_for_bearer(text)
+    found = tokens.principal_for_bearer(text, _wanted())
     if found is None:
         return None
     who, to_be_noted = found
@@ -109,12 +126,15 @@ def _enforce() -> Response | None:
     policy: Policy | None = getattr(view, "access", None)
     if policy is None:
         raise RuntimeError(f"the route {request.endpoint} names no access policy")
+    away.note(view)
     if policy == "anyone":
         if bearer() is not None:
             principal()  # a token that does not work is refused also here, so that its owner notices
         return None
     if policy == "stranger":
         return None if principal_or_none() is None else redirect(url_for("dashboard.show"))
+    if principal_or_none() is None and is_unconfirmed():
+        return away.shown_instead(view)
     if RANK[principal().role] < RANK[policy]:
         raise NotAllowed("This is for people with another role.")
     return None
@@ -134,5 +154,5 @@ def _note_use(response: Response) -> Response:
 
 def install(app: Flask) -> None:
     """Check the policy before every request; keep afterwards that a token was used."""
-    app.before_request(_enforce)
+    app.before_request(lambda: again(_enforce))
     app.after_request(_note_use)

@@ -9,12 +9,13 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask_limiter.errors import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from codyverse.core import errors, metrics
+from codyverse.core.sqlstates import is_away
 from codyverse.http import limits
 from codyverse.http.security import RefusedText, drain
 
@@ -141,12 +142,13 @@ def _wait(seconds: int) -> str:
 
 def of_database(fault: Exception) -> Fault:
     """The database does not answer, or refuses: the first can pass, the second is ours to mend."""
-    gone = isinstance(fault, OperationalError | PoolTimeout) or getattr(
-        fault, "connection_invalidated", False
-    )
     metrics.faults.labels("system").inc()
+    wait = getattr(getattr(fault, "orig", None), "retry_after", None)
+    if wait is not None:  # the breaker has said so once, and refuses each request since
+        log.warning("the database is away")
+        return Fault(503, CODES[503], SAY[503], {"Retry-After": str(wait)})
     log.error("database failed", exc_info=fault)
-    if gone:
+    if is_away(fault):
         return Fault(503, CODES[503], SAY[503], {"Retry-After": "5"})
     return Fault(500, "INTERNAL_ERROR", SAY[500])
 

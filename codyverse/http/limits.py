@@ -3,6 +3,7 @@
 A whole class sits behind one address, so what is limited there are failed sign-ins, never those that succeed.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -11,6 +12,7 @@ from math import ceil
 from flask import Flask, Response, current_app, g, request, session
 from flask_limiter import ApplicationLimit, Limiter
 from flask_limiter.util import get_remote_address
+from redis.exceptions import RedisError
 
 from codyverse.accounts.services import address_key
 from codyverse.http.access import PERSON, bearer, principal_or_none
@@ -66,7 +68,10 @@ limiter = Limiter(
     application_limits=[ApplicationLimit(_setting("ratelimit_default"))],
     strategy="moving-window",
     key_prefix="cv:moving-window",
+    in_memory_fallback_enabled=True,
+    swallow_errors=True,
 )
+"""While Valkey is away each process counts for itself; a count that fails in between is logged and lets the request pass."""
 limiter.request_filter(lambda: request.method == "OPTIONS")
 """A browser that asks whether it may ask carries no token, and would be charged to the address of its whole class."""
 failures_per_account = limiter.limit(
@@ -99,9 +104,13 @@ def _tell(response: Response) -> Response:
     """Name the limit that is nearest, and how much of it is left, for programs."""
     limit = limiter.current_limit
     if limit is not None:
-        response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(max(0, limit.remaining))
-        response.headers["RateLimit-Reset"] = str(seconds_to_wait())
+        with contextlib.suppress(
+            RedisError
+        ):  # it went away since the request was counted: then there is nothing to tell
+            remaining, reset = max(0, limit.remaining), seconds_to_wait()
+            response.headers["RateLimit-Limit"] = str(limit.limit.amount)
+            response.headers["RateLimit-Remaining"] = str(remaining)
+            response.headers["RateLimit-Reset"] = str(reset)
     return response
 
 

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from codyverse.courses import queries
 from codyverse.http.access import access, principal_or_none
+from codyverse.http.away import opens_while_away
 from codyverse.progress import queries as progress
 from codyverse.web import constellation
 from codyverse.web.render import page
@@ -14,6 +15,7 @@ bp = Blueprint("courses", __name__, url_prefix="/courses")
 
 @bp.get("")
 @access("anyone")
+@opens_while_away()
 def catalogue() -> Response:
     """All courses, and how far the learner is in each."""
     who = principal_or_none()
@@ -23,6 +25,7 @@ def catalogue() -> Response:
 
 @bp.get("/<slug>")
 @access("anyone")
+@opens_while_away()
 def show(slug: str) -> Response:
     """One course: its lessons as stars, lit as they are finished."""
     course = queries.course_outline(slug)

@@ -1,5 +1,6 @@
 """How pages tell a failure: a page of its own, or a short alert for htmx. Which failure it is stands in `http.errors`."""
 
+import re
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -10,6 +11,10 @@ from codyverse.http.errors import Fault, register_face
 from codyverse.http.security import safe_next
 from codyverse.web import held, htmx
 
+SECRET = re.compile("password|secret|code|credential")
+"""Fields that no page repeats."""
+MOST_UNSENT = 100_000
+
 
 def _answer(fault: Fault) -> Response:
     """The fault as a page or, for htmx, as an alert. Needs neither database nor session, but to be sent to sign in."""
@@ -17,15 +22,38 @@ def _answer(fault: Fault) -> Response:
     if fault.status == HTTPStatus.UNAUTHORIZED and not fragment:
         return _to_sign_in()
     name = "errors/alert.html" if fragment else "errors/error.html"
+    unsent = _unsent() if fault.status == HTTPStatus.SERVICE_UNAVAILABLE and not fragment else []
     html = current_app.jinja_env.get_template(name).render(
         status=fault.status,
         title=HTTPStatus(fault.status).phrase,
         message=fault.message,
         request_id=g.get("request_id", ""),
+        unsent=unsent,
+        action=request.full_path.rstrip("?"),
     )
     response = make_response(html, fault.status, fault.headers)
     response.headers["Cache-Control"] = "no-store"
     return htmx.vary(response)
+
+
+def busy_page(app: Flask, message: str) -> str:
+    """What browsers are shown that are told to come again before anything of their request was read."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return app.jinja_env.get_template("errors/error.html").render(
+        status=status.value, title=status.phrase, message=message, request_id="", unsent=[], action=""
+    )
+
+
+def _unsent() -> list[tuple[str, str]]:
+    """The fields of a form that could not be stored, so that the page can send the same again: an answer under the same
+    number of its try, a purchase under the same nonce. Empty where something secret was typed, or far too much.
+    """
+    if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
+        return []
+    fields = [(name, value) for name, value in request.form.items(multi=True)]
+    if "csrf_token" not in request.form or any(SECRET.search(name) for name, _ in fields):
+        return []
+    return fields if sum(len(value) for _, value in fields) <= MOST_UNSENT else []
 
 
 def _to_sign_in() -> Response:

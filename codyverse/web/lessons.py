@@ -8,13 +8,15 @@ from werkzeug.wrappers import Response
 
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
-from codyverse.core.errors import Conflict, Invalid, NotFound
+from codyverse.core.errors import Conflict, Invalid, NotFound, Unavailable
 from codyverse.courses import queries as courses
 from codyverse.gamification import badge_queries
 from codyverse.gamification import queries as game
 from codyverse.gamification.badge_queries import BadgeView
 from codyverse.gamification.queries import Rewards
 from codyverse.http.access import access, principal
+from codyverse.http.away import opens_while_away
+from codyverse.http.repeating import harmless_again
 from codyverse.progress import queries, services
 from codyverse.progress.queries import PlayerView
 from codyverse.web import answers, htmx
@@ -41,8 +43,16 @@ def _wanted_step() -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
 
 
+def read_only(lesson_id: int) -> Response:
+    """The lesson to be read, if it is held, while answers cannot be taken."""
+    if htmx.wants_fragment():
+        raise Unavailable("A part of the site does not answer right now. Try again in a moment.")
+    return page("pages/lessons/reading.html", reading=courses.reading(lesson_id))
+
+
 @bp.get("/<id:lesson_id>")
 @access("learner")
+@opens_while_away(read_only)
 def show(lesson_id: int) -> Response:
     """The step at which the learner is; before the start, what the lesson is about.
 
@@ -51,6 +61,7 @@ def show(lesson_id: int) -> Response:
     if htmx.wants_fragment():
         return _player_page(queries.player(principal().id, _open_attempt(lesson_id), _wanted_step()))
     attempt_id = queries.open_attempt_id(principal().id, lesson_id)
+    courses.reading(lesson_id)  # so that it is held when the database is away
     if attempt_id is None:
         lesson = courses.lesson(lesson_id)
         if lesson.retired:
@@ -70,6 +81,7 @@ def _player_page(player: PlayerView, status: int = 200, fault: str = "") -> Resp
 
 @bp.post("/<id:lesson_id>/start")
 @access("learner")
+@harmless_again
 def start(lesson_id: int) -> Response:
     """Begin the lesson, or go on with it if it is open."""
     with unit_of_work():
@@ -80,6 +92,7 @@ def start(lesson_id: int) -> Response:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/answer")
 @access("learner")
+@harmless_again
 def answer(lesson_id: int, step_id: int) -> Response:
     """Grade an answer and show the verdict; what cannot be graded comes back with the reason."""
     attempt_id = _open_attempt(lesson_id)
@@ -110,6 +123,7 @@ def _try_no() -> int:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/read")
 @access("learner")
+@harmless_again
 def read(lesson_id: int, step_id: int) -> Response:
     """A teaching step was read: on to the next one."""
     attempt_id = _open_attempt(lesson_id)
@@ -127,6 +141,7 @@ def _next_step(lesson_id: int, attempt_id: int, step_id: int) -> Response:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/hint")
 @access("learner")
+@harmless_again
 def hint(lesson_id: int, step_id: int) -> Response:
     """One more hint; they cost nothing. What is half written comes along and is kept."""
     attempt_id = _open_attempt(lesson_id)
@@ -157,6 +172,7 @@ def _keep_draft(attempt_id: int, step_id: int) -> None:
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/draft")
 @access("learner")
+@harmless_again
 def draft(lesson_id: int, step_id: int) -> Response:
     """Keep a half-written answer."""
     attempt_id = _open_attempt(lesson_id)
@@ -167,6 +183,7 @@ def draft(lesson_id: int, step_id: int) -> Response:
 
 @bp.post("/<id:lesson_id>/complete")
 @access("learner")
+@harmless_again
 def complete(lesson_id: int) -> Response:
     """Finish the lesson. Sent again, it shows the same summary."""
     attempt_id = _attempt_to_complete(lesson_id)

@@ -12,6 +12,7 @@ from codyverse.core.errors import Invalid
 from codyverse.gamification import queries as game
 from codyverse.http.access import access, principal
 from codyverse.http.reading import reads_primary
+from codyverse.http.repeating import harmless_again
 from codyverse.http.security import BIGINT_MAX
 from codyverse.notifications import queries, services
 from codyverse.notifications.rules import KINDS, visible_kinds
@@ -78,6 +79,7 @@ def bell() -> Response:
 
 @bp.post("/notifications/<id:notification_id>/read")
 @access("learner")
+@harmless_again
 def read(notification_id: int) -> Response:
     """Mark one as read."""
     with unit_of_work():
@@ -87,6 +89,7 @@ def read(notification_id: int) -> Response:
 
 @bp.post("/notifications/read")
 @access("learner")
+@harmless_again
 def read_all() -> Response:
     """Mark as read all that there was when the page was made."""
     with unit_of_work():

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from codyverse.courses import queries as courses
 from codyverse.http.access import access, principal_or_none
+from codyverse.http.away import opens_while_away
 from codyverse.http.limits import limiter
 from codyverse.web.render import page
 
@@ -15,6 +16,7 @@ bp = Blueprint("pages", __name__)
 
 @bp.get("/")
 @access("anyone")
+@opens_while_away()
 def landing() -> Response:
     """What this is; a learner who is signed in goes straight to their own page."""
     if principal_or_none() is not None:

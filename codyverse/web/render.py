@@ -8,6 +8,7 @@ from flask import Flask, Response, make_response, render_template
 from jinja2_fragments.flask import render_block, render_blocks
 
 from codyverse.core.clock import now
+from codyverse.core.resilience import is_unconfirmed
 from codyverse.gamification import queries as game
 from codyverse.gamification.queries import PlayerCard
 from codyverse.http.access import principal_or_none
@@ -35,6 +36,7 @@ def shared(given: dict[str, Any]) -> dict[str, Any]:
     if "bell" not in everything:
         bell: Bell | None = news.bell(who.id, who.preferences.hidden) if who else None
         everything["bell"] = bell
+    everything["unconfirmed"] = is_unconfirmed()
     return everything
 
 
@@ -58,6 +60,8 @@ def install(app: Flask) -> None:
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """A whole page."""
     response = make_response(render_template(template, **shared(context)), status)
+    if is_unconfirmed():
+        response.headers["Cache-Control"] = "no-store"
     return htmx.vary(response)
 
 

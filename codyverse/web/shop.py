@@ -11,6 +11,7 @@ from codyverse.core.errors import Conflict, Invalid
 from codyverse.gamification import shop
 from codyverse.http.access import access, principal
 from codyverse.http.errors import STATUS
+from codyverse.http.repeating import harmless_again
 from codyverse.web import htmx
 from codyverse.web.render import left_out, page
 
@@ -44,6 +45,7 @@ def _shelf(status: int = 200, refused: str = "") -> Response:
 
 @bp.post("/<item>/purchases")
 @access("learner")
+@harmless_again
 def buy(item: str) -> Response:
     """Buy something; the same form sent twice buys once. What cannot be bought is told on the shelf as it is now."""
     who = principal()

@@ -73,6 +73,14 @@ WRONG = {
         "REPLICA_URLS is not the address of a PostgreSQL, the only database",
     ),
     "REPLICA_MAX_LAG_S": ("0", "REPLICA_MAX_LAG_S=0 is too small: write a whole number from 2 to 600"),
+    "WEB_QUEUE": ("-1", "WEB_QUEUE=-1 is too small"),
+    "WEB_QUEUE_MS": ("1", "WEB_QUEUE_MS=1 is too small"),
+    "DATABASE_POOLING": (
+        "pgbouncer",
+        "DATABASE_POOLING=pgbouncer is not one of the choices: write session or transaction.",
+    ),
+    "BREAKER_FAILURES": ("0", "BREAKER_FAILURES=0 is too small"),
+    "BREAKER_REST_S": ("0", "BREAKER_REST_S=0 is too small"),
     "REDIS_URL": (
         "localhost:6379",
         "REDIS_URL is not the address of a Valkey or Redis: write an address like redis://",
@@ -227,6 +235,7 @@ def test_production_on_an_own_network_without_encryption() -> None:
         ({"WEB_THREADS": "30"}, "POOL_MAX=20 is less than WEB_THREADS=30"),
         ({"WEB_WORKERS": "2"}, None),
         ({"REPLICA_URLS": "postgresql://replica/cody"}, "REPLICA_URLS needs REDIS_URL"),
+        ({"DATABASE_POOLING": "transaction"}, "DATABASE_POOLING=transaction needs STREAM_DATABASE_URL"),
         ({"ARGON2_MEMORY_KIB": "1024", "ARGON2_PARALLELISM": "16"}, None),
     ],
 )

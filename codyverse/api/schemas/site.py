@@ -30,7 +30,7 @@ class HealthOut(Out):
 
 
 class CacheLifetime(Out):
-    """One of the four lifetimes, in this process since it began."""
+    """One of the four lifetimes: looks of all processes where they add up, else of this one; entries in its memory."""
 
     lifetime: Literal["user", "courses", "static", "responses"]
     seconds: int

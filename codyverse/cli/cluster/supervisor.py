@@ -21,6 +21,7 @@ from codyverse.core.embedded import EmbeddedPostgresError, Lease, for_process
 from codyverse.core.embedded.replica import replica_of
 from codyverse.core.embedded.sockets import socket_folder
 from codyverse.core.embedded.valkey import EmbeddedValkey
+from codyverse.http import admission
 from config import Settings
 
 TICK_SECONDS = 0.05
@@ -149,7 +150,7 @@ class Supervisor:
         return part
 
     def _pages(self, path: Path | None) -> list[str]:
-        threads = str(self.settings.web_threads)
+        threads = str(admission.threads_for(self.settings.web_threads, self.settings.web_queue))
         return [
             *_granian(path, kill_after=20),
             "--interface",

@@ -1,0 +1,66 @@
+"""flask cache: what is kept instead of being asked for again, and throwing it away."""
+
+import json
+from dataclasses import asdict
+
+import click
+from flask.cli import AppGroup
+
+from codyverse.cli.faults import speaks_plainly
+from codyverse.core import cache as kept
+from codyverse.core.database import unit_of_work
+from codyverse.courses import versions
+
+cache = AppGroup("cache", help="What is kept for a while: figures, and throwing it away.")
+
+
+@cache.command("stats")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@speaks_plainly
+def stats(as_json: bool) -> None:
+    """Tell hits, misses and entries of each lifetime.
+
+    Entries are those in Valkey. Hits and misses are those of all web processes where PROMETHEUS_MULTIPROC_DIR names the
+    folder in which they add up; without it each process tells its own at /cache-stats, and this command has none.
+    """
+    levels = kept.levels()
+    state, found = levels.state(), kept.stats(entries=levels.shared_sizes())
+    if as_json:
+        told = [asdict(each) | {"rate": each.rate} for each in found]
+        click.echo(
+            json.dumps({"state": state, "shared": levels.far is not None, "lifetimes": told}, indent=2)
+        )
+        return
+    where = (
+        "Valkey behind the memory of each process" if levels.far else "in the memory of each process alone"
+    )
+    click.echo(f"The cache is {state}: {where}.")
+    click.echo("lifetime   seconds      hits    misses   rate  entries")
+    for each in found:
+        rate = "-" if each.rate is None else f"{each.rate:.0%}"
+        click.echo(
+            f"{each.lifetime:<10} {each.seconds:>7} {each.hits:>9} {each.misses:>9} {rate:>6} {each.entries:>8}"
+        )
+
+
+@cache.command("clear")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@speaks_plainly
+def clear(as_json: bool) -> None:
+    """Throw away what is kept. Again is harmless, and nothing is lost: it is read anew when somebody asks.
+
+    Valkey is emptied of it at once. The memory of running processes is not reached, but a new version of the content
+    makes sure that nothing in it is asked for again.
+    """
+    levels = kept.levels()
+    entries = sum(levels.shared_sizes().values())
+    if not levels.clear():
+        raise click.ClickException("Valkey does not answer; what it holds could not be thrown away.")
+    with unit_of_work():
+        versions.renew()
+    if as_json:
+        click.echo(json.dumps({"cleared": entries}))
+        return
+    click.echo(
+        f"Thrown away: {entries} in Valkey, and all that the web processes hold of courses and learners."
+    )

@@ -1,0 +1,62 @@
+"""The version of all that is taught, and what is kept of courses while it stands.
+
+`content_state.version` is a random name that triggers replace in the transaction of each write to courses, modules,
+lessons or steps, whoever writes. So what was kept under the version that the database names now is right in however many
+processes, and also after a backup was restored. Nothing has to be cleared: what is old is not asked for again.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import text
+
+from codyverse.core.cache import Lifetime, kept, last_kept
+from codyverse.core.database import session
+from codyverse.core.resilience import unless_away
+
+COLUMN = "(select content_state.version::text from content_state)"
+"""The version, as a column of a statement that is sent anyway; `remember` takes it."""
+_RENEW = text("update content_state set version = gen_random_uuid()")
+_VERSION = text(f"select {COLUMN}")
+_KNOWN, _WRITTEN = "codyverse_content_version", "codyverse_content_written"
+Value = TypeVar("Value")
+
+
+def content_version() -> str:
+    """The version as the request began, if the statement that found out who acts brought it; else one statement."""
+    known = session.info.get(_KNOWN)
+    return known if isinstance(known, str) else str(session.connection().execute(_VERSION).scalar_one())
+
+
+def remember(version: str) -> None:
+    """Take the version that another statement brought, for the rest of this session."""
+    session.info[_KNOWN] = version
+
+
+def renew() -> None:
+    """Let nothing that is kept be asked for again, in any process, once this transaction is committed."""
+    session.connection().execute(_RENEW)
+
+
+def about_to_write() -> None:
+    """This transaction writes courses: until its end it reads them as they are, and keeps nothing of them."""
+    session.info.pop(_KNOWN, None)
+    session.connection()
+    session.info[_WRITTEN] = session().get_transaction()
+
+
+def kept_of_content(name: str, work_out: Callable[[], Value], lifetime: Lifetime = "courses") -> Value:
+    """What `work_out` reads of courses and nothing else, kept under `name` until somebody writes courses.
+
+    It is the same for everybody, and nobody changes it. Equal calls at once read once. What raises is not kept. While the
+    database is away, pages that say so get what was kept last, whatever its version; Unavailable if that is nothing.
+    """
+    writing = session.info.get(_WRITTEN)
+    if writing is not None and writing is session().get_transaction():
+        return work_out()
+
+    def last() -> Value:
+        found: Value = last_kept(lifetime, name)
+        return found
+
+    return unless_away(lambda: kept(lifetime, name, content_version(), work_out), last)
