@@ -1,6 +1,6 @@
-"""Finds what the tests need from the machine, Chromium and Java, and installs it where that is allowed.
+"""Finds what tests, drills and benchmarks need from the machine, and installs it where that is allowed.
 
-    python tools/machine.py          find both; install what is missing where root or sudo may use apt
+    python tools/machine.py          find Chromium, Java and nginx; install what is missing where root or sudo may use apt
 
 Tests ask `chromium()` and `java()` for the programs. CHROMIUM and JAVA may name them.
 """
@@ -24,12 +24,15 @@ DOWNLOADED = (  # by `playwright install chromium`
 )
 JAVA_PLACES = ("/opt/homebrew/opt/openjdk/bin/java", "/usr/local/opt/openjdk/bin/java")
 
-PACKAGES = {"Chromium": "chromium", "Java": "default-jre-headless"}
+NGINX_PLACES = ("/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx")
+
+PACKAGES = {"Chromium": "chromium", "Java": "default-jre-headless", "nginx": "nginx-light"}
 ADVICE = {
     "Chromium": "install Chromium or Chrome (Debian: apt install chromium; macOS: brew install --cask google-chrome; "
     "anywhere: .venv/bin/playwright install --with-deps chromium), or name it with CHROMIUM=/path/to/it",
     "Java": "install Java 17 or newer (Debian and Ubuntu: apt install default-jre-headless; macOS: brew install openjdk), "
     "or name it with JAVA=/path/to/java",
+    "nginx": "install nginx (Debian and Ubuntu: apt install nginx; macOS: brew install nginx)",
 }
 
 
@@ -45,6 +48,12 @@ def java() -> Path | None:
     named = os.environ.get("JAVA")
     candidates = [named] if named else [shutil.which("java"), *JAVA_PLACES]
     return next((Path(each) for each in candidates if each and _starts(each, "-version")), None)
+
+
+def nginx() -> Path | None:
+    """The web server that stands before a cluster, None if there is none that starts."""
+    candidates = [shutil.which("nginx"), *NGINX_PLACES]
+    return next((Path(each) for each in candidates if each and _starts(each, "-v")), None)
 
 
 def _downloaded() -> list[str]:
@@ -87,8 +96,9 @@ def _install(names: list[str], log: Path) -> None:
 
 
 def missing() -> list[str]:
-    """Which of the two are not there."""
-    return [name for name, find in (("Chromium", chromium), ("Java", java)) if find() is None]
+    """Which of them are not there."""
+    wanted = (("Chromium", chromium), ("Java", java), ("nginx", nginx))
+    return [name for name, find in wanted if find() is None]
 
 
 def main() -> int:

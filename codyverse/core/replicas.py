@@ -43,6 +43,7 @@ class Replica:
     position: int = 0
     level_at: float = float("-inf")
     fault: str = "not looked at yet"
+    looks: int = 0
 
     @property
     def lag(self) -> float:
@@ -80,13 +81,14 @@ class Watch(threading.Thread):
         self.track = Track(2 * most_lag + 10)
         self._then = then
         self._sides: dict[str, Connect] = {"primary": primary, "replica": replica.connect}
+        self.over = threading.Event()
         self._open: dict[str, Any] = {}
 
     def run(self) -> None:
-        while True:
+        while not self.over.wait(LOOK_SECONDS if self.replica.looks else 0):
             self.look()
             self._then()
-            time.sleep(LOOK_SECONDS)
+            self.replica.looks += 1
 
     def look(self) -> None:
         """One look. A primary that does not answer lets the replica grow old, for nobody knows how far behind it is."""
@@ -159,6 +161,16 @@ class Replicas:
                 )
                 for watch in self.watches:
                     watch.start()
+
+    def close(self) -> None:
+        """Look no more, and leave all of them; what begins anew afterwards looks again."""
+        for watch in self.watches:
+            watch.over.set()
+        for watch in self.watches:
+            watch.join()
+        self.watches = ()
+        for each in self.all:
+            self.failed(each)
 
     def choose(self, person: int) -> Replica | None:
         """A replica that has all that this person wrote; None when the primary has to be asked."""

@@ -112,7 +112,9 @@ def a_pair() -> Iterator[Pair]:
             with app.app_context():
                 upgrade()
                 db.session.remove()
-            yield Pair(primary, replica, valkey, app)
+            made = Pair(primary, replica, valkey, app)
+            yield made
+            made.replicas.close()
             with app.app_context():
                 db.engine.dispose()
     finally:

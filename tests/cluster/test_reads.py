@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from codyverse.accounts import services as accounts
 from codyverse.core.database import db, on_primary, read_from, session, unit_of_work
 from codyverse.progress.reports import report_completion
 from tests.api.client import Program, token_for
 from tests.cluster.pair import MOST_LAG, Pair, ask, eventually
 from tests.domains.study import Plan, make_course
-from tests.factories import make_user
+from tests.factories import PASSWORD, make_user
 
 
 class Learner:
@@ -104,6 +105,26 @@ def signed_in(learner: Learner, path: str) -> int:
     with learner.browser.session_transaction() as cookie:
         cookie["person"] = learner.id
     return learner.browser.get(path).status_code
+
+
+def test_what_is_kept_of_courses_is_never_filled_from_a_replica_that_is_behind(
+    pair: Pair, learner: Learner
+) -> None:
+    make_course(Plan(asks=1), key="kept")
+    with pair.app.app_context(), unit_of_work():
+        token, _ = accounts.sign_in(email_of(learner.id), PASSWORD, "")
+    with learner.browser.session_transaction() as cookie:
+        cookie["token"], cookie["person"] = token, learner.id
+    assert eventually(lambda: pair.is_in(learner.id))
+    with pair.paused():
+        make_course(Plan(asks=1), key="brand-new")
+        db.session.remove()
+        assert pair.is_in(learner.id)
+        assert "Course brand-new" in learner.browser.get("/courses").get_data(as_text=True)
+
+
+def email_of(user_id: int) -> str:
+    return str(session.execute(text("select email from users where id = :id"), {"id": user_id}).scalar_one())
 
 
 def test_a_replica_that_lags_is_left_out_and_comes_back(pair: Pair, learner: Learner) -> None:

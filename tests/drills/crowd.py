@@ -31,6 +31,13 @@ class Tally:
     def failures(self, method: str = "") -> int:
         return sum(1 for _, what in self.failed if what.startswith(method))
 
+    def kinds(self) -> str:
+        """The failures by method and status."""
+        found = Counter(
+            " ".join((what.split()[0], what.split(": ", 1)[1].split()[0])) for _, what in self.failed
+        )
+        return ", ".join(f"{number} × {kind}" for kind, number in found.items()) or "none"
+
 
 class Person:
     """One person with a browser; each request on a connection of its own, as a stranger's proxy may send it."""

@@ -37,7 +37,7 @@ def test_killing_any_process_loses_only_what_is_in_flight(cluster_up: Clustered)
         "people, half of whom also write, as fast as they are answered": PEOPLE,
         "requests answered": sum(tally.answered.values()),
         **rows,
-        "of all failed ones: GET": tally.failures("GET"),
+        "all failed ones, by method and status": tally.kinds(),
         "of all failed ones: later than a second after a kill": len(late),
         "own writes read back right": tally.read_back,
         "own writes not read": len(tally.stale),
@@ -70,7 +70,7 @@ def test_a_rolling_restart_loses_nothing(cluster_up: Clustered) -> None:
         "seconds that the restart took": f"{took:.0f}",
         "GET answered": tally.answered["GET"],
         "POST answered": tally.answered["POST"],
-        "failed": len(tally.failed),
+        "failed": tally.kinds(),
         "own writes not read": len(tally.stale),
         "slowest answer, seconds": f"{tally.slowest:.1f}",
     }

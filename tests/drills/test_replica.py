@@ -61,7 +61,7 @@ def test_a_replica_that_lags_and_then_dies(cluster_up: Clustered) -> None:
         "own writes read back right": tally.read_back,
         "own writes not read": len(tally.stale),
         f"of these while the replica stood still for {LAG_SECONDS} s": while_lagging[1],
-        "5xx, or no answer": len(tally.failed),
+        "5xx, or no answer": tally.kinds(),
         "slowest answer, seconds": f"{tally.slowest:.1f}",
     }
     how = (
