@@ -16,7 +16,7 @@ from codyverse.core.embedded import EmbeddedPostgresError
 from codyverse.core.embedded.valkey import ValkeyError
 from config import Settings
 
-RESTART_SECONDS = 180
+RESTART_SECONDS = 900
 cluster = AppGroup("cluster", help="Several web processes behind nginx, with a replica, on one machine.")
 
 

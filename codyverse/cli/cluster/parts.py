@@ -15,7 +15,7 @@ from pathlib import Path
 from codyverse.core import processes
 from config import ROOT
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 """So long a process may take until it is ready."""
 DRAIN_SECONDS = 1.0
 """So long one that was replaced stays at least, for whoever connects to it at this very moment."""

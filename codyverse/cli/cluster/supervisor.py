@@ -25,8 +25,8 @@ from codyverse.http import admission
 from config import Settings
 
 TICK_SECONDS = 0.05
-READY_SECONDS = 120
-RESTART_SECONDS = 90
+READY_SECONDS = 180
+RESTART_SECONDS = 180
 """For one process to be replaced."""
 
 
