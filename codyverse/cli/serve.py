@@ -52,10 +52,11 @@ def serve(context: click.Context, demo: bool) -> None:
     if "MAKELEVEL" in os.environ:  # a killed make must not leave its server behind
         processes.end_with_parent()
     try:
-        with stoppable(), _shared(settings):
+        with stoppable():
             check_port(settings)
-            prepare_database(context, settings)
-            _serve(context, settings, demo=demo)
+            with _shared(settings):
+                prepare_database(context, settings)
+                _serve(context, settings, demo=demo)
     except ValkeyError as fault:
         raise click.ClickException(str(fault)) from fault
     except Stopped:
