@@ -95,6 +95,13 @@ class Settings(BaseModel):
     pool_max: int = number("POOL_MAX", 20, 1, 500)
     connect_timeout_s: int = number("CONNECT_TIMEOUT_S", 5, 2, 60)
     statement_timeout_ms: int = number("STATEMENT_TIMEOUT_MS", 5000, 100, 600_000)
+    replica_urls: str = setting(
+        "REPLICA_URLS",
+        "",
+        "addresses separated by spaces, like postgresql://user:password@replica:5432/database",
+        secret=True,
+    )
+    replica_max_lag_s: int = number("REPLICA_MAX_LAG_S", 5, 2, 600)
     database_pooling: Literal["session", "transaction"] = setting(
         "DATABASE_POOLING", "session", "session or transaction"
     )
@@ -167,6 +174,11 @@ class Settings(BaseModel):
         return self.environment in ("staging", "production")
 
     @property
+    def replicas(self) -> tuple[str, ...]:
+        """The addresses of the streaming replicas that reads may go to."""
+        return tuple(self.replica_urls.split())
+
+    @property
     def reachable_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks that webhooks may lead to although they are not public."""
         return tuple(ip_network(each) for each in self.webhook_networks.replace(",", " ").split())
@@ -194,6 +206,11 @@ class Settings(BaseModel):
         except (ArgumentError, ValueError) as fault:
             raise ValueError("cannot be read as an address") from fault
         return url
+
+    @field_validator("replica_urls")
+    @classmethod
+    def _replicas(cls, value: str) -> str:
+        return " ".join(cls._postgresql(each) for each in value.split())
 
     @field_validator("redis_url")
     @classmethod
@@ -444,10 +461,15 @@ def _faults_between(settings: Settings) -> Iterator[str]:
             "DATABASE_POOLING=transaction needs STREAM_DATABASE_URL, for whoever waits for news listens on a connection of its own: "
             f"write {_advice('STREAM_DATABASE_URL')['write']} that leads to PostgreSQL itself."
         )
-    if settings.web_workers > 1 and not settings.redis_url:
+    if settings.web_workers > 1 and not settings.redis_url and settings.is_public:
         yield (
             f"WEB_WORKERS={settings.web_workers} needs REDIS_URL, for several processes can only share their cache and "
             "limits through a Valkey or Redis: write its address like redis://host:6379/0, or WEB_WORKERS=1."
+        )
+    if settings.replica_urls and not settings.redis_url:
+        yield (
+            "REPLICA_URLS needs REDIS_URL, for in a Valkey or Redis all processes find who has just written and must not "
+            "read from a replica yet: write its address like redis://host:6379/0, or remove REPLICA_URLS."
         )
     if settings.smtp_url and settings.is_public and not settings.mail_from:
         yield _write("MAIL_FROM", "is not set, and mails need a sender that the mail server accepts")

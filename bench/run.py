@@ -25,6 +25,7 @@ MEASURED = ROOT / "docs" / "measured"
 BENCHMARKS = {
     "budgets": "what each kind of request costs, beside its budget",
     "growth": "every page and endpoint with a thousand times the learners",
+    "journeys": "thousands of learners on real journeys, against a whole cluster",
     "streams": "a thousand idle streams beside the pages, and how soon a badge is seen in another tab",
 }
 

@@ -13,7 +13,7 @@ from whitenoise import WhiteNoise
 
 from codyverse import alerting, api, cli, http, web, wiring
 from codyverse.accounts import passwords
-from codyverse.core import cache, heartbeat, resilience, statements
+from codyverse.core import cache, heartbeat, replicas, resilience, statements
 from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import for_process
 from codyverse.core.health import memory_limit_of_machine
@@ -59,6 +59,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         memory_limit=settings.memory_limit_mb * 2**20 or memory_limit_of_machine(),
     )
     statements.install(app)
+    replicas.install(
+        app,
+        settings.replicas,
+        redis_url=settings.redis_url,
+        redis_timeout_s=settings.redis_timeout_ms / 1000,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        most_lag_s=settings.replica_max_lag_s,
+    )
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     Compress(app)
     install_assets(app)

@@ -1,7 +1,7 @@
-"""Finds what the tests need from the machine, Chromium and Java, and installs it where that is allowed.
+"""Finds what tests, drills and benchmarks need from the machine, and installs it where that is allowed.
 
-    python tools/machine.py          find both; install what is missing where root or sudo may use apt
-    python tools/machine.py drill    also what only drills need: PgBouncer and nginx
+    python tools/machine.py          find Chromium, Java and nginx; install what is missing where root or sudo may use apt
+    python tools/machine.py drill    also what only drills need: PgBouncer
 
 Tests ask `chromium()` and `java()` for the programs. CHROMIUM and JAVA may name them.
 """
@@ -25,11 +25,13 @@ DOWNLOADED = (  # by `playwright install chromium`
 )
 JAVA_PLACES = ("/opt/homebrew/opt/openjdk/bin/java", "/usr/local/opt/openjdk/bin/java")
 
+NGINX_PLACES = ("/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx")
+
 PACKAGES = {
     "Chromium": "chromium",
     "Java": "default-jre-headless",
+    "nginx": "nginx-light",
     "PgBouncer": "pgbouncer",
-    "nginx": "nginx",
 }
 ADVICE = {
     "Chromium": "install Chromium or Chrome (Debian: apt install chromium; macOS: brew install --cask google-chrome; "
@@ -60,6 +62,12 @@ def server(name: str) -> Path | None:
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
     found = shutil.which(name, path=path)
     return Path(found) if found else None
+
+
+def nginx() -> Path | None:
+    """The web server that stands before a cluster, None if there is none that starts."""
+    candidates = [shutil.which("nginx"), *NGINX_PLACES]
+    return next((Path(each) for each in candidates if each and _starts(each, "-v")), None)
 
 
 def _downloaded() -> list[str]:
@@ -103,9 +111,9 @@ def _install(names: list[str], log: Path) -> None:
 
 def missing(*, drill: bool = False) -> list[str]:
     """Which of them are not there."""
-    wanted = {"Chromium": chromium, "Java": java}
+    wanted = {"Chromium": chromium, "Java": java, "nginx": nginx}
     if drill:
-        wanted |= {"PgBouncer": lambda: server("pgbouncer"), "nginx": lambda: server("nginx")}
+        wanted |= {"PgBouncer": lambda: server("pgbouncer")}
     return [name for name, find in wanted.items() if find() is None]
 
 

@@ -1,4 +1,4 @@
-"""The commands: flask backup, badges, cache, users, content, ledger, demo, doctor, health, jobs, restore, worker, serve, stats, tokens."""
+"""The commands: flask backup, badges, cache, cluster, users, content, ledger, demo, doctor, health, jobs, restore, worker, serve, stats, tokens."""
 
 from flask import Flask
 
@@ -6,6 +6,7 @@ from codyverse.cli import (
     backup,
     badges,
     cache,
+    cluster,
     content,
     demo,
     doctor,
@@ -26,6 +27,7 @@ def install(app: Flask) -> None:
         backup.restore,
         badges.badges,
         cache.cache,
+        cluster.cluster,
         content.content,
         demo.demo,
         doctor.doctor,

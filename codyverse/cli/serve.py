@@ -19,9 +19,10 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from codyverse.core import processes
+from codyverse.core import cache, metrics_folder, processes
 from codyverse.core.database import db
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
+from codyverse.core.embedded.valkey import EmbeddedValkey, ValkeyError
 from codyverse.courses import queries
 from config import ROOT, Settings, reachable_host
 
@@ -51,16 +52,19 @@ def serve(context: click.Context, demo: bool) -> None:
     if "MAKELEVEL" in os.environ:  # a killed make must not leave its server behind
         processes.end_with_parent()
     try:
-        with _stoppable():
-            _check_port(settings)
-            _prepare_database(context, settings)
-            _serve(context, settings, demo=demo)
+        with stoppable():
+            check_port(settings)
+            with _shared(settings):
+                prepare_database(context, settings)
+                _serve(context, settings, demo=demo)
+    except ValkeyError as fault:
+        raise click.ClickException(str(fault)) from fault
     except Stopped:
         click.echo("\nCody Verse has stopped. Everything is saved.")
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """Turns the signals that end a program into Stopped, once: after that the clean-up is not disturbed."""
 
     def stop(*_: object) -> NoReturn:
@@ -78,7 +82,30 @@ def _stoppable() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _check_port(settings: Settings) -> None:
+@contextlib.contextmanager
+def _shared(settings: Settings) -> Iterator[None]:
+    """What several processes share: a folder for their numbers, and a Valkey if there are more web processes than one."""
+    os.environ.update(metrics_folder.prepare(settings.data_dir / "metrics"))
+    valkey = None
+    if settings.web_workers > 1 and not settings.redis_url:
+        valkey = EmbeddedValkey(settings.data_dir / "valkey").start()
+        os.environ["REDIS_URL"] = valkey.url
+        use_valkey(valkey.url)
+    try:
+        yield
+    finally:
+        if valkey is not None:
+            valkey.stop()
+
+
+def use_valkey(url: str) -> None:
+    """Have also this process, which loads the courses, keep its cache where those that are started will look."""
+    settings: Settings = current_app.extensions["settings"]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    cache.install(app, url, settings.redis_timeout_ms / 1000)
+
+
+def check_port(settings: Settings) -> None:
     """Says before any work is done that the port cannot be had."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -98,7 +125,7 @@ def _port_fault(settings: Settings, fault: OSError) -> str:
     return f"HOST={settings.host} is not an address of this machine: write 127.0.0.1 or 0.0.0.0."
 
 
-def _prepare_database(context: click.Context, settings: Settings) -> None:
+def prepare_database(context: click.Context, settings: Settings) -> None:
     """Starts the database, if it is the embedded one, and brings its tables up to date."""
     try:
         if settings.database_url is None:
@@ -110,7 +137,7 @@ def _prepare_database(context: click.Context, settings: Settings) -> None:
     db.engine.dispose()
 
 
-def _load_courses(context: click.Context, settings: Settings, *, demo: bool) -> None:
+def load_courses(context: click.Context, settings: Settings, *, demo: bool) -> None:
     """The courses, in one line, and demo learners if they are wanted."""
     said = io.StringIO()
     try:
@@ -141,12 +168,12 @@ def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
     """
     load_first = demo or not queries.catalogue()
     if load_first:
-        _load_courses(context, settings, demo=demo)
+        load_courses(context, settings, demo=demo)
     server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
     worker = _start_worker()
     try:
         if not load_first:
-            _load_courses(context, settings, demo=False)
+            load_courses(context, settings, demo=False)
         _wait_until_it_answers(settings, server)
         if server.poll() is None:
             _greet(settings)

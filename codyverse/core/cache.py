@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from codyverse.core import metrics
+from codyverse.core.database import on_primary
 from codyverse.core.errors import Unavailable
 from codyverse.core.flights import Flights
 
@@ -289,7 +290,9 @@ def kept_many(
     found = dict(zip(wanted, held.get_many(*names.values()), strict=True)) if wanted else {}
     missing = [each for each in wanted if found[each] is None]
     _counted().count(lifetime, len(wanted) - len(missing), len(missing))
-    for each, value in (work_out(missing) if missing else {}).items():
+    with on_primary():
+        fresh = work_out(missing) if missing else {}
+    for each, value in fresh.items():
         found[each] = value
         held.set(names[each], value, SECONDS[lifetime])
     return {each: value for each, value in found.items() if value is not None}
@@ -340,7 +343,8 @@ def _work_out(
         if other is not None:
             return other
     try:
-        value = work_out()
+        with on_primary():  # the version may be newer than what a replica holds
+            value = work_out()
         if not unless(value):
             held.set(key, value, SECONDS[lifetime])
     finally:

@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
 
-from flask import g
+from flask import g, has_app_context
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as BoundSession
 from sqlalchemy import DateTime, Engine, Executable, MetaData, Row, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
@@ -42,7 +43,19 @@ class Base(DeclarativeBase):
     }
 
 
-db = SQLAlchemy(metadata=Base.metadata)
+_REPLICA = "codyverse_reads_from"
+_WROTE = "codyverse_wrote"
+
+
+class RoutedSession(BoundSession):
+    """Asks the replica that `read_from` named for this request, else the primary."""
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **more: Any) -> Any:
+        replica = g.get(_REPLICA) if bind is None and has_app_context() else None
+        return replica or super().get_bind(mapper, clause, bind, **more)
+
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": RoutedSession})
 session = db.session
 
 _AT = "codyverse_at_commit"
@@ -62,6 +75,7 @@ def unit_of_work() -> Iterator[None]:
         raise RuntimeError("a unit of work is open already")
     session.info[_DEPTH] = True
     _forget_plans()
+    read_from(None)
     try:
         yield
         while planned := session.info.pop(_AT, None):
@@ -74,6 +88,8 @@ def unit_of_work() -> Iterator[None]:
         raise
     finally:
         session.info.pop(_DEPTH, None)
+    if has_app_context():
+        setattr(g, _WROTE, True)
     _run_after_commit(session())
 
 
@@ -85,6 +101,31 @@ def undo() -> None:
         session.rollback()
     except DBAPIError:
         session.rollback()  # the first one has thrown the connection away
+
+
+def read_from(replica: Engine | None) -> None:
+    """Ask this replica from now on in this request; None: the primary, to which every unit of work returns for good."""
+    if has_app_context() and (replica is not None or _REPLICA in g):
+        setattr(g, _REPLICA, replica)
+
+
+def has_written() -> bool:
+    """Whether a unit of work of this request was committed since this was asked last."""
+    return bool(g.pop(_WROTE, False))
+
+
+@contextmanager
+def on_primary() -> Iterator[None]:
+    """What is asked in this block is asked of the primary, also where the request reads from a replica.
+
+    For who acts, and for what is kept in a cache: both must not be a moment behind.
+    """
+    before = g.get(_REPLICA) if has_app_context() else None
+    read_from(None)
+    try:
+        yield
+    finally:
+        read_from(before)
 
 
 def _commit() -> None:

@@ -47,6 +47,7 @@ threads = Gauge("cody_threads", "Threads that answer requests.", **SUM)
 threads_busy = Gauge(
     "cody_threads_busy", "Threads busy on average; its share of cody_threads is for scaling.", **SUM
 )
+reads = Counter("cody_reads", "GET requests by the database that they read from.", ["source"])
 
 
 def registry() -> CollectorRegistry:

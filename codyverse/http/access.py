@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from codyverse.accounts import queries, sessions, tokens
 from codyverse.accounts.queries import Principal
 from codyverse.core.clock import now
-from codyverse.core.database import unit_of_work
+from codyverse.core.database import on_primary, unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
 from codyverse.core.resilience import again, is_unconfirmed, unless_away
 from codyverse.http import away
@@ -80,7 +80,8 @@ def principal_or_none() -> Principal | None:
 
 def _look_up() -> Principal | None:
     text = bearer()
-    return _of_session() if text is None else _of_token(text)
+    with on_primary():
+        return _of_session() if text is None else _of_token(text)
 
 
 def _wanted() -> tuple[str, ...]:

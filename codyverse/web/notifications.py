@@ -11,6 +11,7 @@ from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
 from codyverse.gamification import queries as game
 from codyverse.http.access import access, principal
+from codyverse.http.reading import reads_primary
 from codyverse.http.repeating import harmless_again
 from codyverse.http.security import BIGINT_MAX
 from codyverse.notifications import queries, services
@@ -53,6 +54,7 @@ def _standing_on(who: Principal) -> dict[str, Any]:
 
 @bp.get("/notifications/bell")
 @access("learner")
+@reads_primary
 def bell() -> Response:
     """The bell as it is now, the standing beside it, and what is new since the state in `after`.
 

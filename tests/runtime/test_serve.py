@@ -44,13 +44,13 @@ def environment(folder: Path, port: int) -> dict[str, str]:
 class Server:
     """A running `flask serve` (or another command that ends in it), its words, and all its processes."""
 
-    def __init__(self, folder: Path, command: list[str] | None = None) -> None:
+    def __init__(self, folder: Path, command: list[str] | None = None, **more: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.words = folder / f"said-{self.port}"
         with self.words.open("w") as said:
             self.process = subprocess.Popen(
-                command or [*FLASK, "serve"], cwd=ROOT, env=environment(folder, self.port), stdin=subprocess.DEVNULL,
+                command or [*FLASK, "serve"], cwd=ROOT, env=environment(folder, self.port) | more, stdin=subprocess.DEVNULL,
                 stdout=said, stderr=said, start_new_session=True,
             )  # fmt: skip
         self.family: list[psutil.Process] = []
@@ -131,8 +131,8 @@ def launch(folder: Path) -> Iterator[Launch]:
     """Start servers on `folder`; at the end none of their processes may be left."""
     started: list[Server] = []
 
-    def start(command: list[str] | None = None) -> Server:
-        started.append(Server(folder, command))
+    def start(command: list[str] | None = None, **more: str) -> Server:
+        started.append(Server(folder, command, **more))
         return started[-1]
 
     yield start
@@ -273,3 +273,27 @@ def test_a_jobs_process_that_comes_too_late_ends_at_once(folder: Path) -> None:
         command, cwd=ROOT, env=environment(folder, free_port()), timeout=60, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_several_web_processes_share_a_valkey_and_their_numbers(launch: Launch, folder: Path) -> None:
+    server = launch(WEB_WORKERS="2").wait()
+    assert any("valkey" in each.name() or "redis" in each.name() for each in server.family)
+    limits = [_left(server) for _ in range(12)]
+    assert limits == sorted(limits, reverse=True), "whichever process answers, it has counted all requests"
+    assert len(set(limits)) == len(limits)
+    told = urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10).read().decode()
+    counted = [
+        float(line.split()[-1])
+        for line in told.splitlines()
+        if line.startswith("cody_requests_total") and "courses" in line
+    ]
+    assert sum(counted) >= len(limits)
+    assert list((folder / "metrics").glob("*.db"))
+    server.process.terminate()
+    assert server.process.wait(timeout=30) == 0
+    assert server.is_gone()
+
+
+def _left(server: Server) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/courses", timeout=10) as answer:
+        return int(answer.headers["RateLimit-Remaining"])

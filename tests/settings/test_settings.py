@@ -68,6 +68,11 @@ WRONG = {
     "POOL_MAX": ("many", "POOL_MAX=many is not a whole number"),
     "CONNECT_TIMEOUT_S": ("1", "CONNECT_TIMEOUT_S=1 is too small: write a whole number from 2 to 60"),
     "STATEMENT_TIMEOUT_MS": ("5s", "STATEMENT_TIMEOUT_MS=5s is not a whole number"),
+    "REPLICA_URLS": (
+        "postgresql://cody@one/cody mysql://two/cody",
+        "REPLICA_URLS is not the address of a PostgreSQL, the only database",
+    ),
+    "REPLICA_MAX_LAG_S": ("0", "REPLICA_MAX_LAG_S=0 is too small: write a whole number from 2 to 600"),
     "WEB_QUEUE": ("-1", "WEB_QUEUE=-1 is too small"),
     "WEB_QUEUE_MS": ("1", "WEB_QUEUE_MS=1 is too small"),
     "DATABASE_POOLING": (
@@ -237,7 +242,8 @@ def test_production_on_an_own_network_without_encryption() -> None:
     [
         ({"POOL_SIZE": "10", "POOL_MAX": "8"}, "POOL_MAX=8 is less than POOL_SIZE=10"),
         ({"WEB_THREADS": "30"}, "POOL_MAX=20 is less than WEB_THREADS=30"),
-        ({"WEB_WORKERS": "2"}, "WEB_WORKERS=2 needs REDIS_URL"),
+        ({"WEB_WORKERS": "2"}, None),
+        ({"REPLICA_URLS": "postgresql://replica/cody"}, "REPLICA_URLS needs REDIS_URL"),
         ({"DATABASE_POOLING": "transaction"}, "DATABASE_POOLING=transaction needs STREAM_DATABASE_URL"),
         ({"ARGON2_MEMORY_KIB": "1024", "ARGON2_PARALLELISM": "16"}, None),
     ],
@@ -248,6 +254,12 @@ def test_settings_that_do_not_fit_together(env: dict[str, str], sentence: str | 
     else:
         [said] = faults(TESTING | env)
         assert said.startswith(sentence)
+
+
+def test_in_public_several_processes_ask_for_a_valkey() -> None:
+    [said] = faults(PRODUCTION | {"WEB_WORKERS": "2"})
+    assert said.startswith("WEB_WORKERS=2 needs REDIS_URL")
+    assert load_settings(PRODUCTION | {"WEB_WORKERS": "2", "REDIS_URL": "redis://valkey"}).web_workers == 2
 
 
 def test_a_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

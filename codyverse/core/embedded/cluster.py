@@ -157,14 +157,15 @@ def _create(data: Path, programs: Programs, account: Account, *, sync: bool) -> 
         encoding = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         words = [programs.path("initdb"), "-D", where, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"]
         words += encoding if programs.major >= 17 else ["--locale=C"]
-        _run([*words, *([] if sync else ["--no-sync"])], draft, account)
-        _run([programs.path("postgres"), "--single", "-D", where, SUPERUSER], draft, account, SETUP)
+        run([*words, *([] if sync else ["--no-sync"])], draft, account)
+        run([programs.path("postgres"), "--single", "-D", where, SUPERUSER], draft, account, SETUP)
         draft.rename(data)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _run(command: list[str], folder: Path, account: Account, text: str = "") -> None:
+def run(command: list[str], folder: Path, account: Account, text: str = "") -> None:
+    """Runs one of PostgreSQL's programs to its end; EmbeddedPostgresError with what it said if it failed."""
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, check=False, cwd=folder, env=environment(),
         start_new_session=True, **account.for_popen(),

@@ -1,0 +1,245 @@
+"""Streaming replicas that reads may go to: who of them is near enough, looked at every second in the background.
+
+A replica is read from while it answers, is still a replica, and has everything that the primary had `most_lag` seconds
+ago. Somebody who wrote is sent only to one that has what they wrote (`core.marks`). Whatever is not known for certain
+means the primary. Why it is done this way: docs/decisions/read-replicas.md.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg2
+from flask import Flask, current_app
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+
+from codyverse.core.database import db
+from codyverse.core.marks import Marks
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0
+"""Between two looks at a replica; for so long, at most, who has just written reads from the primary."""
+PATIENCE_SECONDS = 2
+"""For a connection to a replica, and for its answer to a look; libpq takes no less than two."""
+_WRITTEN = "select (pg_current_wal_lsn() - '0/0')::bigint"
+_INSERTED = "select (pg_current_wal_insert_lsn() - '0/0')::bigint"
+_REPLAYED = "select pg_is_in_recovery(), (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0')::bigint"
+Connect = Callable[[], Any]
+
+
+@dataclass(eq=False, slots=True)
+class Replica:
+    """One replica: how far it has replayed, in bytes of the log, and when the primary stood there (monotonic seconds)."""
+
+    name: str
+    connect: Connect
+    engine: Engine
+    position: int = 0
+    level_at: float = float("-inf")
+    fault: str = "not looked at yet"
+    looks: int = 0
+
+    @property
+    def lag(self) -> float:
+        """Seconds since it had everything; grows also when nobody looks any more, and is without end while it is out."""
+        return time.monotonic() - self.level_at
+
+
+@dataclass(slots=True)
+class Track:
+    """Where the primary's log stood, and when: from this follows how many seconds a replica is behind."""
+
+    seconds: float
+    points: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def add(self, at: float, position: int) -> None:
+        """The primary stood there then."""
+        if not self.points or position > self.points[-1][1]:
+            self.points.append((at, position))
+        else:  # nothing was written since: whoever has that much is level up to now
+            self.points[-1] = (at, self.points[-1][1])
+        while self.points and self.points[0][0] < at - self.seconds:
+            self.points.popleft()
+
+    def level(self, position: int) -> float:
+        """The last moment of which this position has everything; minus infinity if that is too long ago to be known."""
+        return max((at for at, written in self.points if written <= position), default=float("-inf"))
+
+
+class Watch(threading.Thread):
+    """Looks at one replica as long as the process lives, and lets in or out what it finds."""
+
+    def __init__(self, replica: Replica, primary: Connect, most_lag: float, then: Callable[[], None]) -> None:
+        super().__init__(name=f"watch-{replica.name}", daemon=True)
+        self.replica = replica
+        self.track = Track(2 * most_lag + 10)
+        self._then = then
+        self._sides: dict[str, Connect] = {"primary": primary, "replica": replica.connect}
+        self.over = threading.Event()
+        self._open: dict[str, Any] = {}
+
+    def run(self) -> None:
+        while not self.over.wait(LOOK_SECONDS if self.replica.looks else 0):
+            self.look()
+            self._then()
+            self.replica.looks += 1
+
+    def look(self) -> None:
+        """One look. A primary that does not answer lets the replica grow old, for nobody knows how far behind it is."""
+        replica = self.replica
+        try:
+            at = time.monotonic()
+            self.track.add(at, int(self._ask("primary", _WRITTEN)[0]))
+        except psycopg2.Error as fault:
+            log.debug("replicas: the primary does not answer: %s", fault)
+        try:
+            still_replica, position = self._ask("replica", _REPLAYED)
+        except psycopg2.Error as fault:
+            self._out(str(fault).strip().partition("\n")[0])
+            return
+        if not still_replica:
+            self._out("it is no replica any more")
+            return
+        replica.position, replica.level_at = int(position), self.track.level(int(position))
+        if replica.fault:
+            log.info("replica %s answers", replica.name)
+            replica.fault = ""
+
+    def _out(self, why: str) -> None:
+        replica = self.replica
+        replica.level_at = float("-inf")
+        if replica.fault != why:
+            log.warning("replica %s is left out: %s", replica.name, why)
+            replica.fault = why
+
+    def _ask(self, side: str, query: str) -> Any:
+        """One row, on a connection that is kept until it fails."""
+        try:
+            if side not in self._open:
+                self._open[side] = self._sides[side]()
+                self._open[side].autocommit = True
+            with self._open[side].cursor() as cursor:
+                cursor.execute(query)
+                return cursor.fetchone()
+        except psycopg2.Error:
+            broken = self._open.pop(side, None)
+            if broken is not None:
+                broken.close()
+            raise
+
+
+class Replicas:
+    """All replicas of an application, watched from the first question on."""
+
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        primary: Callable[[], Engine],
+        connect: Connect,
+        most_lag: float,
+        marks: Marks,
+    ) -> None:
+        self.all = tuple(replicas)
+        self.most_lag = most_lag
+        self._primary = primary
+        self._connect = connect
+        self._marks = marks
+        self._lock = threading.Lock()
+        self.watches: tuple[Watch, ...] = ()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if not self.watches:
+                self.watches = tuple(
+                    Watch(each, self._connect, self.most_lag, self._marks.send_rest) for each in self.all
+                )
+                for watch in self.watches:
+                    watch.start()
+
+    def close(self) -> None:
+        """Look no more, and leave all of them; what begins anew afterwards looks again."""
+        for watch in self.watches:
+            watch.over.set()
+        for watch in self.watches:
+            watch.join()
+        self.watches = ()
+        for each in self.all:
+            self.failed(each)
+
+    def choose(self, person: int) -> Replica | None:
+        """A replica that has all that this person wrote; None when the primary has to be asked."""
+        if not self.watches:
+            self._begin()
+        near = [each for each in self.all if each.lag <= self.most_lag]
+        if not near:
+            return None
+        wrote = self._marks.of(person)
+        if wrote is None:
+            return None
+        fit = [each for each in near if each.position >= wrote]
+        return random.choice(fit) if fit else None  # noqa: S311 - to spread the load, not to keep a secret
+
+    def failed(self, replica: Replica) -> None:
+        """A read broke off there: it is left out until a look finds it well."""
+        replica.level_at = float("-inf")
+        replica.engine.dispose()
+
+    def wrote(self, person: int) -> None:
+        """Remember for this person how far the log has come; after their commit. Raises SQLAlchemyError."""
+        with self._primary().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            position = connection.exec_driver_sql(_INSERTED).scalar_one()
+        self._marks.keep(person, int(position))
+
+
+def connector(url: str, statement_timeout_ms: int, name: str) -> Connect:
+    """How to connect to a replica; a host that is gone without a word is noticed within seconds."""
+
+    def connect() -> Any:
+        place = make_url(url)
+        given = {**place.translate_connect_args(username="user", database="dbname"), **place.query}
+        more = {
+            "application_name": name,
+            "connect_timeout": PATIENCE_SECONDS,
+            "tcp_user_timeout": 1000 * PATIENCE_SECONDS,
+            "options": f"-c statement_timeout={statement_timeout_ms}",
+        }
+        return psycopg2.connect(**{**given, **more})
+
+    return connect
+
+
+def install(
+    app: Flask,
+    urls: Sequence[str],
+    *,
+    redis_url: str | None,
+    redis_timeout_s: float,
+    statement_timeout_ms: int,
+    most_lag_s: float,
+) -> None:
+    """Give the application its replicas; without any, everything reads from the primary."""
+    app.extensions["replicas"] = None
+    if not urls or redis_url is None:
+        return
+    options = dict(app.config["SQLALCHEMY_ENGINE_OPTIONS"])
+    primary = options.pop("creator")
+    found = []
+    for number, url in enumerate(urls, 1):
+        reads = connector(url, statement_timeout_ms, "codyverse")
+        looks = connector(url, 1000 * PATIENCE_SECONDS, "codyverse-watch")
+        engine = create_engine("postgresql+psycopg2://", creator=reads, **options)
+        found.append(Replica(f"replica-{number}", looks, engine))
+    marks = Marks(redis_url, redis_timeout_s, settle_seconds=int(most_lag_s) + 2)
+    app.extensions["replicas"] = Replicas(found, lambda: db.engines[None], primary, most_lag_s, marks)
+
+
+def replicas(app: Flask | None = None) -> Replicas | None:
+    """Those of this application, None if it has none."""
+    found: Replicas | None = (app or current_app).extensions.get("replicas")
+    return found
