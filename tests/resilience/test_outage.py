@@ -67,13 +67,13 @@ def test_five_seconds_without_the_database() -> None:
 @pytest.mark.drill
 def test_a_minute_without_the_database() -> None:
     """What `make drill` runs; the result is written down."""
-    with scene(lessons=30, pace=0.8) as made:
+    with scene(lessons=22, pace=1.1) as made:
         outage(made, 60)
         written("database-away", "A minute without PostgreSQL, under load", HOW, facts(made))
 
 
 HOW = (
-    f"{LEARNERS} learners answer and finish lessons on granian with one process (`make run`'s way of serving), one request each 0.8 s; "
+    f"{LEARNERS} learners answer and finish lessons on granian with one process (`make run`'s way of serving), one request each 1.1 s; "
     "whatever is not taken is sent again, the same. Three readers ask for the catalogue ten times a second each: a stranger, somebody signed in, "
     "a program. After two seconds PostgreSQL is stopped, a minute later started. Then the database is looked at "
     "(tests/resilience/test_outage.py)."
