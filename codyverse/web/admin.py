@@ -1,7 +1,8 @@
 """The operators' dashboards: how the system is, what the API does, how people learn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, current_app, redirect, request, url_for
@@ -213,7 +214,7 @@ def learning() -> Response:
         spans=SPANS,
         days=days,
         last=days[-1] if days else None,
-        charts=_learning_charts(days),
+        charts=_learning_charts(days, at.date(), SPANS[key][1]),
         lessons=insights.lessons(at, SPANS[key][1]),
         items=insights.hardest(),
         cohorts=insights.cohorts(at),
@@ -221,20 +222,34 @@ def learning() -> Response:
     )
 
 
-def _learning_charts(days: tuple[SiteDay, ...]) -> list[Chart]:
-    def row(day: SiteDay, *values: float | None) -> figures.Row:
-        return f"{day.date.day} {figures.MONTHS[day.date.month - 1]}", values
+def _learning_charts(days: tuple[SiteDay, ...], today: date, number: int) -> list[Chart]:
+    known = {day.date: day for day in days}
+    dates = [today - timedelta(days=back) for back in range(number - 1, -1, -1)]
 
-    active = [row(day, day.active, day.active_7, day.active_28) for day in days]
-    done = [row(day, day.lessons, day.repeats) for day in days]
-    joined = [row(day, day.joined) for day in days]
-    right = [row(day, ratio(day.correct, day.answers)) for day in days]
+    def rows(*worth: Callable[[SiteDay], float | None]) -> list[figures.Row]:
+        return [
+            (
+                f"{each.day} {figures.MONTHS[each.month - 1]}",
+                tuple(_of(known.get(each), part) for part in worth),
+            )
+            for each in dates
+        ]
+
+    active = rows(lambda day: day.active, lambda day: day.active_7, lambda day: day.active_28)
+    done = rows(lambda day: day.lessons, lambda day: day.repeats)
+    joined = rows(lambda day: day.joined)
+    right = rows(lambda day: ratio(day.correct, day.answers))
     return [
         chart("active", "Active learners", ["that day", "in 7 days", "in 28 days"], active, least_top=5),
         chart("lessons", "Lessons finished a day", ["all", "done before"], done, least_top=5),
         chart("joined", "New accounts a day", ["joined"], joined, bars=True, least_top=5),
         chart("right", "Answers that were right", ["share"], right, charts.percent, least_top=1),
     ]
+
+
+def _of(day: SiteDay | None, part: Callable[[SiteDay], float | None]) -> float | None:
+    """A day that was not reckoned (yet) has no value."""
+    return part(day) if day else None
 
 
 @dataclass(frozen=True, slots=True)

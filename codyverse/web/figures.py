@@ -101,8 +101,11 @@ def of_class(points: Iterable[Point], first: str) -> int:
 
 
 def rows(points: Iterable[Point], span: Range, at: datetime, time_zone: str, worth: Worth) -> list[Row]:
-    """What the points of each span are worth, for a chart."""
-    grouped: dict[datetime, list[Point]] = {begin: [] for begin in span.begins(at)}
+    """What the points of each span are worth, for a chart. The minute that still runs would look like a fall, and is left out."""
+    begins = span.begins(at)
+    grouped: dict[datetime, list[Point]] = {
+        begin: [] for begin in (begins[:-1] if span.step == "minute" else begins)
+    }
     for point in points:
         if point.at in grouped:
             grouped[point.at].append(point)

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Opener, Site
 from tests.e2e.test_pages import sign_in
 from tests.factories import make_user
+from tests.watching import an_hour_of_figures
 
 PATH = "/admin/system"
 HIDE = "hide => Object.defineProperty(document, 'hidden', {get: () => hide, configurable: true})"
@@ -15,6 +16,7 @@ HIDE = "hide => Object.defineProperty(document, 'hidden', {get: () => hide, conf
 def operator(site: Site) -> str:
     with site.app.app_context():
         make_user(email="watcher@example.org", name="Wilma", role="operator")
+        an_hour_of_figures()
     return "watcher@example.org"
 
 
@@ -38,6 +40,10 @@ def test_it_looks_again_and_rests(open_page: Opener, operator: str) -> None:
     looked(page)
     seen = looks(page)
     assert seen == 1
+    numbers = page.locator(".chart details summary").first
+    numbers.click()
+    page.clock.run_for(60_000)
+    numbers.click()
     page.evaluate(HIDE, True)
     page.clock.run_for(60_000)
     page.evaluate(HIDE, False)
@@ -45,7 +51,7 @@ def test_it_looks_again_and_rests(open_page: Opener, operator: str) -> None:
     pause.click()
     expect(pause).to_have_attribute("aria-pressed", "true")
     page.clock.run_for(60_000)
-    assert looks(page) == seen, "hidden, then paused"
+    assert looks(page) == seen, "a table open, hidden, paused"
     with page.expect_response(lambda answer: answer.url.endswith(PATH)):
         pause.click()
     expect(pause).to_have_attribute("aria-pressed", "false")
