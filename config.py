@@ -131,6 +131,14 @@ class Settings(BaseModel):
     )
     smtp_timeout_s: int = number("SMTP_TIMEOUT_S", 10, 1, 120)
     mail_from: str = setting("MAIL_FROM", "", "a sender like Cody Verse <cody@example.org>")
+    oidc_issuer: str | None = setting(
+        "OIDC_ISSUER", None, "the issuer of an OpenID provider, like https://id.example.org/realms/school"
+    )
+    oidc_client_id: str = setting("OIDC_CLIENT_ID", "", "the id that the provider gave this site")
+    oidc_client_secret: str = setting(
+        "OIDC_CLIENT_SECRET", "", "the secret that the provider gave this site", secret=True
+    )
+    oidc_name: str = setting("OIDC_NAME", "", "what people call the provider, like My School")
     webhook_networks: str = setting(
         "WEBHOOK_NETWORKS", "", "networks like 10.1.0.0/16, fd00:1::/64, separated by commas"
     )
@@ -211,6 +219,14 @@ class Settings(BaseModel):
     @classmethod
     def _replicas(cls, value: str) -> str:
         return " ".join(cls._postgresql(each) for each in value.split())
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("is no issuer")
+        return value
 
     @field_validator("redis_url")
     @classmethod
@@ -478,10 +494,24 @@ def _faults_between(settings: Settings) -> Iterator[str]:
             f"ARGON2_MEMORY_KIB={settings.argon2_memory_kib} is too small for ARGON2_PARALLELISM="
             f"{settings.argon2_parallelism}: write at least {8 * settings.argon2_parallelism}."
         )
+    yield from _faults_of_provider(settings)
     if settings.is_public:
         yield from _faults_in_public(settings)
     elif settings.secret_key and len(settings.secret_key) < 8:
         yield _write("SECRET_KEY", "is too short")
+
+
+def _faults_of_provider(settings: Settings) -> Iterator[str]:
+    """The sign-in provider has all of its settings, or none."""
+    if not settings.oidc_issuer:
+        for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME"):
+            if getattr(settings, NAMES[name]):
+                yield f"{name} is of no use without OIDC_ISSUER: write {_advice('OIDC_ISSUER')['write']}, or remove it."
+    elif not (settings.oidc_client_id and settings.oidc_client_secret):
+        yield (
+            f"OIDC_ISSUER={settings.oidc_issuer} needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET: write what the provider "
+            "gave this site."
+        )
 
 
 def _faults_in_public(settings: Settings) -> Iterator[str]:
@@ -500,6 +530,8 @@ def _faults_in_public(settings: Settings) -> Iterator[str]:
             f"WEBHOOK_NETWORKS={settings.webhook_networks} is refused in production, where webhooks lead to public "
             "addresses only: remove it."
         )
+    if (settings.oidc_issuer or "").startswith("http://"):
+        yield f"OIDC_ISSUER={settings.oidc_issuer} is not encrypted, so anybody on the way could sign in: write https://."
     if not settings.base_url:
         yield _write("BASE_URL", f"is not set, and in {where} links in messages need it")
     elif settings.base_url.startswith("http://") and settings.session_cookie_secure is not False:

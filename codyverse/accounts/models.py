@@ -216,6 +216,21 @@ class OneTimeKey(Base):
     used_at: Mapped[datetime | None]
 
 
+class ProviderIdentity(Base):
+    """Who somebody is at a sign-in provider: its `subject` stays the same when names and addresses change."""
+
+    __tablename__ = "provider_identities"
+    __table_args__ = (
+        PrimaryKeyConstraint("issuer", "subject"),
+        Index("ix_provider_identities_user_id", "user_id"),
+    )
+
+    issuer: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
+    connected_at: Mapped[datetime]
+
+
 class Erasure(Base):
     """That somebody was erased, told by a hash of their id and the moment they registered, and nothing else.
 
@@ -237,5 +252,6 @@ register(
     Personal("second_factors", leave_out=("sealed_secret",), gone="deleted", stays=True),
     Personal("recovery_codes", leave_out=("code_hash",), gone="deleted", stays=True),
     Personal("passkeys", leave_out=("credential_id", "public_key", "sign_count"), gone="deleted", stays=True),
+    Personal("provider_identities", gone="deleted", stays=True),
     Personal("one_time_keys", leave_out=("key_hash",), gone="deleted", stays=True),
 )

@@ -1,6 +1,8 @@
 """Pages of accounts: register, sign in and out, settings."""
 
-from flask import Blueprint, flash, redirect, request, session, url_for
+from urllib.parse import urlsplit
+
+from flask import Blueprint, current_app, flash, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from codyverse import mailing
@@ -73,7 +75,16 @@ def sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False) 
         next=safe_next(request.values.get("next")) or "",
         welcome=welcome,
         options=passkeys.request_options(site, seals.passkeys()) if site else "",
+        provider=_provider_name(),
     )
+
+
+def _provider_name() -> str:
+    """What the sign-in provider is called; '' if none is set."""
+    settings = current_app.extensions["settings"]
+    if settings.oidc_issuer is None:
+        return ""
+    return settings.oidc_name or urlsplit(settings.oidc_issuer).hostname or ""
 
 
 @bp.post("/login")

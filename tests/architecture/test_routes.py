@@ -36,6 +36,8 @@ OPEN_TO_STRANGERS = {
     "passkeys.second",
     "passkeys.sign_in",
     "profiles.show",
+    "providers.away",
+    "providers.back",
     "recovery.change",
     "recovery.change_page",
     "recovery.confirm",

@@ -82,7 +82,7 @@ def test_made_and_signed_in_with(page: Page) -> None:
     assert faults(page) == []
     code = page.locator("#new-codes code").first.inner_text()
     page.goto("/settings/security/passkeys")
-    page.get_by_text("My phone").wait_for()
+    page.get_by_role("heading", name="My phone").wait_for()
     _out(page)
     page.goto("/login?next=/courses")
     assert faults(page) == []

@@ -47,6 +47,13 @@ def test_three_settings_make_production() -> None:
 
 
 WRONG = {
+    "OIDC_ISSUER": (
+        "id.example.org",
+        "OIDC_ISSUER=id.example.org is no issuer: write the issuer of an OpenID",
+    ),
+    "OIDC_CLIENT_ID": ("cody", "OIDC_CLIENT_ID is of no use without OIDC_ISSUER: write the issuer"),
+    "OIDC_CLIENT_SECRET": ("secret", "OIDC_CLIENT_SECRET is of no use without OIDC_ISSUER: write the issuer"),
+    "OIDC_NAME": ("My School", "OIDC_NAME is of no use without OIDC_ISSUER: write the issuer"),
     "CODYVERSE_ENV": (
         "prod",
         "CODYVERSE_ENV=prod is not one of the choices: write development, testing, staging or",
@@ -164,6 +171,20 @@ def test_a_wrong_value_is_refused_in_one_sentence(name: str, tmp_path: Path) -> 
     [said] = faults({"CODYVERSE_DATA": str(tmp_path), name: value})
     assert said.startswith(sentence)
     assert said.endswith(".")
+
+
+def test_a_provider_needs_all_of_its_settings_and_in_public_https() -> None:
+    whole = {
+        "OIDC_ISSUER": "https://id.example.org",
+        "OIDC_CLIENT_ID": "cody",
+        "OIDC_CLIENT_SECRET": "a secret",
+    }
+    assert load_settings(PRODUCTION | whole).oidc_issuer == "https://id.example.org"
+    for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
+        [said] = faults(TESTING | {each: value for each, value in whole.items() if each != name})
+        assert "needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET" in said
+    [said] = faults(PRODUCTION | whole | {"OIDC_ISSUER": "http://id.example.org"})
+    assert "is not encrypted" in said
 
 
 def test_all_faults_are_told_at_once() -> None:

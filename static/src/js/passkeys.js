@@ -24,7 +24,13 @@ function opened(options) {
 function written(credential) {
   const { response } = credential;
   const parts = {};
-  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+  for (const name of [
+    "clientDataJSON",
+    "attestationObject",
+    "authenticatorData",
+    "signature",
+    "userHandle",
+  ]) {
     if (response[name]) parts[name] = text(response[name]);
   }
   return JSON.stringify({
