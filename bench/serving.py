@@ -74,10 +74,12 @@ def served(url: str, words: list[str], more: dict[str, str] | None = None) -> It
     said = subprocess.DEVNULL if more else None
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, stderr=said)
     try:
-        for _ in range(600):
+        for _ in range(2400):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.05)
+        else:
+            raise RuntimeError(f"granian {' '.join(words)} did not start in two minutes")
         yield Server(port, process)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
