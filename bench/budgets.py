@@ -26,7 +26,7 @@ from bench.work import Budget, Make, answer, completion, dashboards, get, once, 
 from codyverse.core.embedded import throwaway
 
 PROCESSES, THREADS, ROUNDS = 2, 2, 3
-LEARNERS, FEW, WRITES = 10_000, 300, 150
+LEARNERS, FEW, WRITES = 10_000, 300, 60
 REFERENCE_US = 115.0
 """CPU of a bare Flask route on the machine that the budgets were written on (105 to 125)."""
 MEMORY_MB = 150
@@ -117,7 +117,7 @@ class Site:
         [found] = [each for each in families if each["name"] == "cody_db_statements"]
         return float(sum(each["value"] for each in found["samples"] if each["name"].endswith("_total")))
 
-    def bare_cost(self, count: int = 600) -> float:
+    def bare_cost(self, count: int = 500) -> float:
         """µs of CPU of the bare route."""
         before = self.bare.cpu()
         load.closed(self.bare.port, BARE(count), 200)
@@ -193,7 +193,7 @@ def budgets(tag: str, read: tuple[Make, Make, Make], written: tuple[Make, Make])
         Budget("the same, 304", get("/api/courses", If_None_Match=tag), 304, web=300),
         Budget("API dashboard, kept", kept, web=400, statements=1),
         Budget(f"API dashboard, not kept ({LEARNERS:,} learners)", fresh, web=1000, statements=4),
-        Budget("the dashboard's page", page, web=1500, statements=6),
+        Budget("the dashboard's page", page, web=1500, statements=6, each=300),
         Budget("an answer to a step (htmx)", written[0], web=1800, statements=6, each=WRITES),
         Budget("a completion (API)", written[1], web=1000, database=700, each=WRITES),
     ]

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -71,14 +72,22 @@ def served(url: str, words: list[str], more: dict[str, str] | None = None) -> It
     command += ["--log-level", "warning", "--backpressure", "8192", "--workers-kill-timeout", "5"]
     own = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     env = own | SETTINGS | {"DATABASE_URL": url} | (more or {})
-    said = subprocess.DEVNULL if more else None
+    said = tempfile.TemporaryFile() if more else None
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, stderr=said)
     try:
-        for _ in range(600):
+        for _ in range(2400):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.05)
+        else:
+            raise RuntimeError(f"granian {' '.join(words)} did not start in two minutes")
         yield Server(port, process)
+    except RuntimeError:
+        if said is not None:
+            said.seek(0)
+            faults = [line for line in said.read().decode().splitlines() if '"level": "error"' in line]
+            print(*faults[-3:], sep="\n", file=sys.stderr)
+        raise
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)

@@ -5,7 +5,16 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Response, current_app, make_response, render_template
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    has_request_context,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
 from jinja2_fragments.flask import render_block, render_blocks
 from markupsafe import Markup
 
@@ -62,8 +71,21 @@ def kept_card(course: CourseCard, done: int | None, level: int = 2) -> Markup:
     return Markup(module.course_card(course, done, level))  # type: ignore[attr-defined]  # noqa: S704 - a template's own
 
 
+def kept_url(endpoint: str, **values: Any) -> str:
+    """`url_for` of the templates: the path of an endpoint with the same values is the same each time."""
+    if endpoint.startswith(".") or not has_request_context() or any(name[0] == "_" for name in values):
+        return url_for(endpoint, **values)
+    return _path(request.script_root, endpoint, tuple(values.items()))
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _path(_root: str, endpoint: str, values: tuple[tuple[str, Any], ...]) -> str:
+    return url_for(endpoint, **dict(values))
+
+
 def install(app: Flask) -> None:
     """Give the templates their filters, and what is drawn once."""
+    app.add_template_global(kept_url, "url_for")
     app.add_template_global(kept_card)
     app.add_template_filter(local_time)
     app.add_template_filter(spoken_date)
