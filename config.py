@@ -149,7 +149,14 @@ class Settings(BaseModel):
     asset_url: str = setting(
         "ASSET_URL", "", "the address where static/dist is served, like https://cdn.example.org/codyverse"
     )
-    proxy_hops: int = number("PROXY_HOPS", 0, 0, 10)
+    proxy_hops: int | None = setting(
+        "PROXY_HOPS",
+        None,
+        "how many proxies stand in front, 0 to 10, for example 1 for one nginx",
+        ge=0,
+        le=10,
+    )
+    flask_debug: bool | None = setting("FLASK_DEBUG", None, "1 or 0")
     max_body_bytes: int = number("MAX_BODY_BYTES", 1_048_576, 1024, 104_857_600)
     idempotency_wait_s: int = number("IDEMPOTENCY_WAIT_S", 10, 1, 60)
     argon2_time_cost: int = number("ARGON2_TIME_COST", 2, 1, 20)
@@ -172,7 +179,9 @@ class Settings(BaseModel):
     backup_dir: Path = setting(
         "BACKUP_DIR", Path(".data/backups"), "the path of a folder for backups", validate_default=True
     )
-    backup_key_file: Path | None = setting("BACKUP_KEY_FILE", None, "the path of a file with a key for backups")
+    backup_key_file: Path | None = setting(
+        "BACKUP_KEY_FILE", None, "the path of a file with a key for backups"
+    )
     log_level: LogLevel = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL")
     log_format: Literal["json", "text"] | None = setting("LOG_FORMAT", None, "json or text")
 
@@ -201,6 +210,21 @@ class Settings(BaseModel):
     def _from_checkout(cls, value: Path) -> Path:
         """A relative path starts at the checkout, wherever the command was called."""
         return (ROOT / value.expanduser()).resolve()
+
+    @field_validator("backup_dir")
+    @classmethod
+    def _a_folder(cls, value: Path) -> Path:
+        if value.exists() and not value.is_dir():
+            raise ValueError("is no folder")
+        return value
+
+    @field_validator("backup_key_file")
+    @classmethod
+    def _a_file(cls, value: Path) -> Path:
+        """Whether it is there is asked when a backup is made: the site must not wait for it."""
+        if value.is_dir():
+            raise ValueError("is a folder")
+        return value
 
     @field_validator("database_url", "stream_database_url")
     @classmethod
@@ -532,12 +556,35 @@ def _faults_in_public(settings: Settings) -> Iterator[str]:
         )
     if (settings.oidc_issuer or "").startswith("http://"):
         yield f"OIDC_ISSUER={settings.oidc_issuer} is not encrypted, so anybody on the way could sign in: write https://."
+    yield from _faults_of_the_way_in(settings)
+
+
+def _faults_of_the_way_in(settings: Settings) -> Iterator[str]:
+    """What would let others read along, or mistake one visitor for another."""
+    where = settings.environment
     if not settings.base_url:
         yield _write("BASE_URL", f"is not set, and in {where} links in messages need it")
-    elif settings.base_url.startswith("http://") and settings.session_cookie_secure is not False:
+    elif settings.base_url.startswith("http://"):
+        if settings.session_cookie_secure is not False:
+            yield (
+                f"BASE_URL={settings.base_url} is not encrypted, so nobody could sign in: write an https:// address, or "
+                "set SESSION_COOKIE_SECURE=false if the network is your own."
+            )
+    elif settings.session_cookie_secure is False:
         yield (
-            f"BASE_URL={settings.base_url} is not encrypted, so nobody could sign in: write an https:// address, or set "
-            "SESSION_COOKIE_SECURE=false if the network is your own."
+            f"SESSION_COOKIE_SECURE=false is refused in {where} with an encrypted BASE_URL, for sessions could be read "
+            "on the way: remove it."
+        )
+    if settings.proxy_hops is None:
+        yield _write(
+            "PROXY_HOPS", f"is not set, and in {where} nobody's address could be told from a proxy's"
+        )
+    if settings.flask_debug:
+        yield f"FLASK_DEBUG=1 is refused in {where}, for it shows everybody the insides of the program: remove it."
+    if any(ip_network(each).prefixlen == 0 for each in settings.metrics_networks.split()):
+        yield (
+            f"METRICS_NETWORKS={settings.metrics_networks} is refused in {where}, for all the world could read the "
+            "metrics: name the networks that may."
         )
 
 
@@ -557,6 +604,7 @@ def _derived(settings: Settings) -> dict[str, object]:
         "base_url": settings.base_url or _local_address(settings),
         "mail_from": settings.mail_from or "Cody Verse <cody@localhost>",
         "ratelimit_storage_uri": settings.ratelimit_storage_uri or _limits_address(settings.redis_url),
+        "proxy_hops": settings.proxy_hops or 0,
         "log_format": settings.log_format or ("json" if settings.is_public else "text"),
         "session_cookie_secure": (
             settings.is_public if settings.session_cookie_secure is None else settings.session_cookie_secure

@@ -59,7 +59,7 @@ class Pair:
 
 def compared(small: Flask, large: Flask) -> tuple[Pair, ...]:
     """The same round on both, request by request. Raises RuntimeError if the round knows no way to a page."""
-    rounds = [Round(small, 60), Round(large, 3000)]
+    rounds = [Round(small, 60), Round(large, 300)]
     if unknown := rounds[0].unknown():
         raise RuntimeError(f"bench/rounds.py has no ids for {', '.join(unknown)}")
     both = zip(*(each.visits() for each in rounds), strict=True)

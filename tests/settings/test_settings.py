@@ -20,6 +20,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://cody@db/cody",
     "SECRET_KEY": SECRET,
     "BASE_URL": "https://learn.example.org",
+    "PROXY_HOPS": "1",
 }
 
 
@@ -39,11 +40,12 @@ def test_nothing_has_to_be_set_for_development(tmp_path: Path) -> None:
     assert settings.content_dir == ROOT / "content"
 
 
-def test_three_settings_make_production() -> None:
+def test_four_settings_make_production() -> None:
     settings = load_settings(PRODUCTION)
     assert (settings.log_format, settings.session_cookie_secure) == ("json", True)
     assert settings.database_url == "postgresql+psycopg2://cody@db/cody"
     assert load_settings(PRODUCTION | {"CODYVERSE_ENV": "staging"}).is_public
+    assert load_settings(PRODUCTION | {"PROXY_HOPS": "0"}).proxy_hops == 0
 
 
 WRONG = {
@@ -137,6 +139,12 @@ WRONG = {
     ),
     "IDEMPOTENCY_WAIT_S": ("0", "IDEMPOTENCY_WAIT_S=0 is too small"),
     "PROXY_HOPS": ("11", "PROXY_HOPS=11 is too large"),
+    "FLASK_DEBUG": ("maybe", "FLASK_DEBUG=maybe is neither true nor false: write 1 or 0"),
+    "BACKUP_DIR": (__file__, f"BACKUP_DIR={__file__} is no folder: write the path of a folder for backups"),
+    "BACKUP_KEY_FILE": (
+        "/",
+        "BACKUP_KEY_FILE=/ is a folder: write the path of a file with a key for backups",
+    ),
     "MAX_BODY_BYTES": ("1MB", "MAX_BODY_BYTES=1MB is not a whole number"),
     "ARGON2_TIME_COST": ("0", "ARGON2_TIME_COST=0 is too small"),
     "ARGON2_MEMORY_KIB": ("19 MiB", "ARGON2_MEMORY_KIB=19 MiB is not a whole number"),
@@ -232,6 +240,17 @@ def test_secrets_are_never_repeated() -> None:
         ({"BASE_URL": ""}, "BASE_URL is not set, and in production links in messages need it: write"),
         ({"WEBHOOK_NETWORKS": "10.0.0.0/8"}, "WEBHOOK_NETWORKS=10.0.0.0/8 is refused in production"),
         ({"BASE_URL": "http://learn.example.org"}, "BASE_URL=http://learn.example.org is not encrypted"),
+        (
+            {"SESSION_COOKIE_SECURE": "false"},
+            "SESSION_COOKIE_SECURE=false is refused in production with an encr",
+        ),
+        (
+            {"PROXY_HOPS": ""},
+            "PROXY_HOPS is not set, and in production nobody's address could be told from a",
+        ),
+        ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG=1 is refused in production, for it shows everybody the insides"),
+        ({"METRICS_NETWORKS": "0.0.0.0/0"}, "METRICS_NETWORKS=0.0.0.0/0 is refused in production"),
+        ({"METRICS_NETWORKS": "10.0.0.0/8 ::/0"}, "METRICS_NETWORKS=10.0.0.0/8 ::/0 is refused"),
         (
             {"BASE_URL": "https://example.org/path"},
             "BASE_URL=https://example.org/path has something behind the host",
