@@ -122,7 +122,7 @@ class Supervisor:
     # --- what runs on them ---
 
     def _others(self, front: socket.socket) -> None:
-        self._env |= {"PROXY_HOPS": str(self.settings.proxy_hops + 1), "WEB_WORKERS": "1"}
+        self._env |= {"PROXY_HOPS": str((self.settings.proxy_hops or 0) + 1), "WEB_WORKERS": "1"}
         self._env["BASE_URL"] = self.settings.base_url
         metrics = self.folder / "metrics"
         self._env |= metrics_folder.prepare(metrics)
@@ -182,7 +182,7 @@ class Supervisor:
             web,
             streams,
             most_bytes=self.settings.max_body_bytes,
-            proxies_before=self.settings.proxy_hops,
+            proxies_before=self.settings.proxy_hops or 0,
         )
         file = self.folder / "nginx.conf"
         file.write_text(text, encoding="utf-8")
