@@ -72,7 +72,7 @@ def served(url: str, words: list[str], more: dict[str, str] | None = None) -> It
     command += ["--log-level", "warning", "--backpressure", "8192", "--workers-kill-timeout", "5"]
     own = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     env = own | SETTINGS | {"DATABASE_URL": url} | (more or {})
-    said = tempfile.TemporaryFile() if more else None
+    said = tempfile.TemporaryFile() if more else None  # noqa: SIM115 - closed with the process
     process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, stderr=said)
     try:
         for _ in range(2400):
