@@ -137,6 +137,5 @@ def sizes(app: Flask) -> dict[str, int]:
     """Rows by table, counted."""
     with app.app_context(), db.engine.connect() as connection:
         return {
-            name: connection.execute(text(f"select count(*) from {name}")).scalar_one()
-            for name in TABLES
+            name: connection.execute(text(f"select count(*) from {name}")).scalar_one() for name in TABLES
         }
