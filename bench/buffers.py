@@ -18,10 +18,14 @@ _MEASURABLE = ("select", "insert", "update", "delete", "with", "values")
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A statement and the buffers that it touched, whether they were in memory or not."""
+    """A statement and the buffers that it touched, whether they were in memory or not.
+
+    `by_index` are those that it touches where tables are too large to be read as a whole.
+    """
 
     statement: str
     buffers: int
+    by_index: int
     plan: dict[str, Any]
 
 
@@ -38,6 +42,10 @@ class Cost:
     @property
     def buffers(self) -> int:
         return sum(each.buffers for each in self.touched)
+
+    @property
+    def by_index(self) -> int:
+        return sum(each.by_index for each in self.touched)
 
 
 @contextmanager
@@ -61,14 +69,21 @@ def measured() -> Iterator[Cost]:
 
 
 def _explained(raw: Any, statement: str, said: str, parameters: Any) -> Touched:
+    explain = "explain (analyze, buffers, timing off, format json) " + statement
     with raw.cursor() as cursor:
-        if not raw.autocommit:
-            cursor.execute("savepoint measured")
-        cursor.execute("explain (analyze, buffers, timing off, format json) " + statement, parameters)
-        told = cursor.fetchone()[0]
-        if not raw.autocommit:
-            cursor.execute("rollback to savepoint measured")
-    [explained] = json.loads(told) if isinstance(told, str) else told
-    plan = explained["Plan"]
-    touched = sum(plan.get(f"{where} {what} Blocks", 0) for where in ("Shared",) for what in ("Hit", "Read"))
-    return Touched(said, touched, plan)
+        found = []
+        for seqscan in ("on", "off"):
+            if not raw.autocommit:
+                cursor.execute("savepoint measured")
+            cursor.execute(f"set {'session' if raw.autocommit else 'local'} enable_seqscan = {seqscan}")
+            cursor.execute(explain, parameters)
+            told = cursor.fetchone()[0]
+            found.append((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])
+            if raw.autocommit:
+                cursor.execute("set session enable_seqscan = on")
+            else:
+                cursor.execute("rollback to savepoint measured")
+    as_it_is, by_index = (
+        plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0) for plan in found
+    )
+    return Touched(said, as_it_is, by_index, found[0])

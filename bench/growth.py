@@ -41,12 +41,13 @@ class Pair:
 
     @property
     def ratio(self) -> float:
-        return self.large.buffers / max(1, self.small.buffers)
+        """Of the buffers; of the small site those count that it would touch if it looked things up as a large one does."""
+        return self.large.buffers / max(1, self.small.buffers, self.small.by_index)
 
     def faults(self) -> Iterator[str]:
         if self.small.statements != self.large.statements:
             yield f"{self.name}: {self.small.statements} statements on the small site, {self.large.statements} on the large one"
-        if self.large.buffers > MOST * self.small.buffers:
+        if self.ratio > MOST:
             yield f"{self.name}: {self.small.buffers} buffers on the small site, {self.large.buffers} on the large one"
 
     def row(self) -> list[object]:
@@ -54,7 +55,8 @@ class Pair:
         if self.large.statements != self.small.statements:
             statements += f" → {self.large.statements}"
         times = " / ".join(f"{each * 1000:.0f}" for each in self.seconds)
-        return [self.name, statements, self.small.buffers, self.large.buffers, f"{self.ratio:.2f}", times]
+        small = [self.small.buffers, self.small.by_index]
+        return [self.name, statements, *small, self.large.buffers, f"{self.ratio:.2f}", times]
 
 
 def compared(small: Flask, large: Flask) -> tuple[Pair, ...]:
@@ -103,7 +105,7 @@ def report(held: Sequence[dict[str, int]], pairs: Sequence[Pair]) -> Report:
         ["rows", "small", "large"], [[name, f"{held[0][name]:,}", f"{held[1][name]:,}"] for name in held[0]]
     )
     rows = table(
-        ["request", "statements", "buffers, small", "buffers, large", "ratio", "ms"],
+        ["request", "statements", "buffers, small", "small by index", "large", "ratio", "ms"],
         [pair.row() for pair in pairs],
     )
     words = INTRODUCTION.format(
@@ -123,6 +125,9 @@ Two sites with the same lessons and, among their learners, the same one, who goe
 every page and endpoint that is read, and what a lesson, a sign-in and the settings write. Caches are emptied before each
 request. Bar: the same number of statements, and at most {most} times the buffers (pages of tables and indexes that the
 statements touch, by EXPLAIN ANALYZE, in memory or not). The most grown is {name}, {ratio:.2f} times.
+
+A table of the small site fits into a few pages, which PostgreSQL reads as a whole where it looks things up in a large one. So
+the small site is measured twice, as it is and with such reading forbidden (“by index”), and the ratio is to the larger one.
 
 Histories are those of `flask demo seed`, of which the large site has each {times} times, under other names; one learner of
 {answers_every} has answers, the others' lessons were reported. Rows of

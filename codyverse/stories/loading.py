@@ -96,6 +96,7 @@ def keep(batch: Batch) -> None:
         cursor.copy_expert(f"copy {into} ({columns}) from stdin", io.BytesIO(batch.rows[table]), size=1 << 17)
         if into != table:
             connection.execute(_PUBLISH)
+            connection.execute(text("drop table handles"))
 
 
 def look_again() -> None:

@@ -6,10 +6,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from codyverse.accounts import profiles
 from codyverse.cli.demo import PASSWORD
-from codyverse.core.database import session
+from codyverse.core.database import session, unit_of_work
 from tests.cli.programs import flask
 from tests.domains.study import Plan, make_course
+from tests.factories import make_user
 from tests.web.visits import Visitor
 
 TABLES = (
@@ -89,6 +91,60 @@ def test_never_where_strangers_come(site: Flask, environment: str) -> None:
     assert result.exit_code == 1
     assert "for development only" in result.output
     assert session.execute(text("select count(*) from users")).scalar_one() == 0
+
+
+def test_looking_first(site: Flask) -> None:
+    code, output = run(site, "--learners", "1200", "--dry-run")
+    assert code == 0
+    assert output == "Would add 1,200 demo learners with up to 6 weeks of history. Nothing was changed.\n"
+    assert session.execute(text("select count(*) from users")).scalar_one() == 0
+
+
+def test_the_seed_makes_the_people(site: Flask) -> None:
+    """The same seed the same histories; another one others."""
+    found = []
+    for word in ("a", "a", "b"):
+        assert run(site, "--learners", "4", "--seed", word)[0] == 0
+        rows = session.execute(text("select xp, days_learned from players order by user_id")).all()
+        found.append([(row.xp, row.days_learned) for row in rows])
+        session.execute(text("truncate users cascade"))
+        session.commit()
+    assert found[0] != found[2]
+    assert sum(xp for xp, _ in found[0]) > 0
+    # goals depend on who somebody is, and ids go on: days do not
+    assert [days for _, days in found[0]] == [days for _, days in found[1]]
+
+
+def test_on_a_trial_of_production(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(site.config, "CODYVERSE_ENV", "production")
+    assert run(site, "--learners", "2", "--dry-run")[0] == 0
+    assert run(site, "--learners", "2", "--yes")[0] == 0
+    assert session.execute(text("select count(*) from users")).scalar_one() == 2
+
+
+def test_a_public_page_that_is_somebodys_already(site: Flask) -> None:
+    user_id = make_user()
+    with unit_of_work():
+        profiles.change_profile_page(user_id, handle="demo-1", public=True, shown=frozenset())
+    assert run(site, "--learners", "12")[0] == 0
+    handles = session.execute(text("select handle, user_id from public_profiles order by handle")).all()
+    assert [row.handle for row in handles] == ["demo-1", "demo-11"]
+    assert handles[0].user_id == user_id
+
+
+def test_many_with_several_processes(committed_app: Flask) -> None:
+    """More than one batch, lived in processes of their own, all proved."""
+    make_course(*[Plan(asks=2)] * 3)
+    session.remove()
+    url = committed_app.extensions["settings"].database_url
+    done = flask(url, "demo", "seed", "--learners", "450", "--weeks", "2", "--answers-every", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Added 450 demo learners")
+    verified = committed_app.test_cli_runner().invoke(args=["ledger", "verify"])
+    assert verified.stdout == "The ledger agrees.\n"
+    attempts = "select count(*) filter (where reported) as reported, count(*) as all from attempts"
+    row = session.execute(text(attempts)).one()
+    assert 0 < row.reported < row.all
 
 
 @pytest.mark.parametrize(

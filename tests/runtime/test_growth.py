@@ -1,0 +1,62 @@
+"""With twenty times the learners every page and endpoint sends the same statements; what the benchmark measures at full size.
+
+Buffers are held by `make bench ARGS=growth`; here the sites are too small to tell an index from luck.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from bench import sites
+from bench.growth import Pair, compared
+from bench.rounds import LEFT_OUT
+from codyverse.core.database import db
+
+SMALL, LARGE, TIMES = 12, 48, 5
+FREE = 250
+"""Buffers that a request may touch more than on the small site: nothing that grows with the site stays below it."""
+
+
+@pytest.fixture(scope="module")
+def both(cluster: str) -> Iterator[tuple[Flask, Flask]]:
+    """A small site, and one with twenty times the learners."""
+    sites.statement(sites.named(cluster, "postgres"), "create database cv_taught")
+    sites.taught(sites.named(cluster, "cv_taught"), lessons=40)
+    apps = []
+    for name, learners, times in (("cv_small", SMALL, 1), ("cv_large", LARGE, TIMES)):
+        sites.statement(sites.named(cluster, "postgres"), f"create database {name} template cv_taught")
+        sites.peopled(sites.named(cluster, name), learners, weeks=4, answers_every=5)
+        sites.multiplied(sites.named(cluster, name, "postgres"), times)
+        apps.append(sites.application(sites.named(cluster, name)))
+    yield apps[0], apps[1]
+    for app in apps:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def pairs(both: tuple[Flask, Flask]) -> tuple[Pair, ...]:
+    return compared(*both)
+
+
+def test_the_same_statements(pairs: tuple[Pair, ...]) -> None:
+    differing = [pair.row()[:2] for pair in pairs if pair.small.statements != pair.large.statements]
+    assert differing == []
+
+
+def test_no_list_of_everybody_is_read(pairs: tuple[Pair, ...]) -> None:
+    grown = [pair.row() for pair in pairs if pair.large.buffers > pair.small.buffers * 2 + FREE]
+    assert grown == []
+
+
+def test_the_round_leaves_nothing_out(both: tuple[Flask, Flask], pairs: tuple[Pair, ...]) -> None:
+    read = {rule.endpoint for rule in both[0].url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert read - LEFT_OUT.keys() - {pair.name for pair in pairs} == set()
+
+
+def test_the_large_site_is_one_that_rules_allow(both: tuple[Flask, Flask]) -> None:
+    """Copied learners have ledgers that can be proved, like those whose lives were lived."""
+    verified = both[1].test_cli_runner().invoke(args=["ledger", "verify"])
+    assert (verified.exit_code, verified.stdout) == (0, "The ledger agrees.\n")
+    assert sites.sizes(both[1])["users"] >= SMALL * 20
