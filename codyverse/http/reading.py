@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, g, request, session
 from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse.core import database, metrics
+from codyverse.core.replicas import Replica, Replicas
 from codyverse.core.replicas import replicas as replicas_of
 from codyverse.http.access import PERSON, bearer, principal_or_none
 
@@ -66,19 +67,30 @@ def _again_on_primary(app: Flask) -> Callable[..., Any]:
     inner = app.dispatch_request
 
     def dispatch(*given: Any) -> Any:
+        replicas, chosen = replicas_of(), g.get(_CHOSEN)
+        if chosen is None or replicas is None:
+            return inner(*given)
         try:
             return inner(*given)
         except SQLAlchemyError as fault:
-            chosen, replicas = g.pop(_CHOSEN, None), replicas_of()
-            if chosen is None or replicas is None:
-                raise
             log.warning("reading from %s failed, the primary is asked: %s", chosen.name, type(fault).__name__)
             replicas.failed(chosen)
-            database.session.rollback()
-            database.read_from(None)
-            return inner(*given)
+        finally:
+            _leave(replicas, chosen)
+        return inner(*given)
 
     return dispatch
+
+
+def _leave(replicas: Replicas, chosen: Replica) -> None:
+    """Give the replica's connection back now. At the request's end one that broke meanwhile would spoil a good answer."""
+    g.pop(_CHOSEN, None)
+    database.read_from(None)
+    try:
+        database.session.rollback()
+    except SQLAlchemyError:
+        database.session().invalidate()
+        replicas.failed(chosen)
 
 
 def install(app: Flask) -> None:

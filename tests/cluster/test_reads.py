@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
+from werkzeug.routing import Rule
 
 from codyverse.accounts import services as accounts
 from codyverse.core.database import db, on_primary, read_from, session, unit_of_work
@@ -14,6 +15,8 @@ from tests.api.client import Program, token_for
 from tests.cluster.pair import MOST_LAG, Pair, ask, eventually
 from tests.domains.study import Plan, make_course
 from tests.factories import PASSWORD, make_user
+
+CUT = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'codyverse'"
 
 
 class Learner:
@@ -154,14 +157,30 @@ def test_a_replica_that_dies_costs_nobody_an_answer(pair: Pair, learner: Learner
     assert eventually(pair.is_in), "its keeper started it again"
 
 
+def test_a_replica_that_dies_behind_a_view_spoils_no_answer(pair: Pair, learner: Learner) -> None:
+    """The view has read all it needs; then the connection breaks, before the request ends."""
+
+    def cut() -> str:
+        found = str(session.execute(text("select pg_is_in_recovery()")).scalar_one())
+        ask(pair.replica, CUT)
+        return found
+
+    cut.access = "anyone"  # type: ignore[attr-defined]
+    endpoint = "test_cut"
+    pair.app.view_functions[endpoint] = cut
+    pair.app.url_map.add(Rule("/test/cut", endpoint=endpoint))
+    with learner.browser.session_transaction() as cookie:
+        cookie["person"] = learner.id
+    answer = learner.browser.get("/test/cut")
+    assert (answer.status_code, answer.get_data(as_text=True)) == (200, "True")
+    assert eventually(pair.is_in)
+
+
 def test_a_read_that_breaks_off_is_done_again_on_the_primary(
     pair: Pair, learner: Learner, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = learner.xp()
-    ask(
-        pair.replica,
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'codyverse'",
-    )
+    ask(pair.replica, CUT)
     assert learner.xp() == before
     assert any("the primary is asked" in record.getMessage() for record in caplog.records)
     assert eventually(pair.is_in)
