@@ -191,7 +191,7 @@ class Life:
         chosen = Preferences(goal_intensity=who.intensity).stored()
         last = self.day.date if self.day else None
         account = (self.id, who.email, who.email.casefold(), who.name, password_hash, who.zone, chosen)
-        self.sheets.put("users", *account, last, self.owed, self.studied_until, self.created)
+        self.sheets.put("users", *account, last, self.owed, self.studied_until, self.created, self.created)
         self.sheets.put("zone_facts", self.id, self.created, who.zone, DAY_START)
         for lesson_id, each in self.game.standings.items():
             first, latest = (each.first_at, each.first_date), (each.last_at, each.last_date)

@@ -9,7 +9,7 @@ from typing import Any
 
 COLUMNS = {
     "users": "id, email, email_key, display_name, password_hash, time_zone, preferences, last_game_date, owed_until, "
-    "studied_until, created_at",
+    "studied_until, created_at, email_verified_at",
     "zone_facts": "user_id, since, time_zone, day_start_hour",
     "players": "user_id, xp, coins, gems, level, streak, best_streak, streak_date, days_learned, freezes, freeze_days, "
     "kept_date",
