@@ -26,7 +26,7 @@ from bench.work import Budget, Make, answer, completion, dashboards, get, once, 
 from codyverse.core.embedded import throwaway
 
 PROCESSES, THREADS, ROUNDS = 2, 2, 3
-LEARNERS, FEW, WRITES = 10_000, 300, 60
+LEARNERS, FEW, WRITES = 10_000, 300, 100
 REFERENCE_US = 115.0
 """CPU of a bare Flask route on the machine that the budgets were written on (105 to 125)."""
 MEMORY_MB = 150

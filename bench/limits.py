@@ -46,12 +46,14 @@ def _listening(app: Flask) -> Iterator[list[str]]:
 
 def selects_of_page(app: Flask, url: str, who: Learner) -> Limit:
     """pgbench with what the dashboard's page asks, for learners of whom each time another one is asked for."""
-    client = app.test_client()
+    client = app.test_client(use_cookies=False)
     with _listening(app) as sent:
         for _ in range(2):
             sent.clear()
             client.get("/dashboard", headers={"Cookie": who.cookie})
         db.engine.dispose()
+    if not sent:
+        raise RuntimeError("the dashboard's page asked nothing: nobody was signed in")
     asked = [re.sub(rf"\b{who.id}\b", ":learner", each) for each in sent]
     script = f"\\set learner random({who.id}, {who.id + 5000})\n" + "".join(f"{each};\n" for each in asked)
     return Limit(_run(url, script), len(asked))

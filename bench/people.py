@@ -11,6 +11,7 @@ from sqlalchemy import text
 from codyverse.accounts import tokens
 from codyverse.accounts.queries import token_hash
 from codyverse.core.database import session, unit_of_work
+from codyverse.gamification import services as game
 from codyverse.progress import rehearsal, services
 
 _PEOPLE = text("""
@@ -103,6 +104,8 @@ def open_lessons(app: Flask, people: list[Learner], *, answered: bool) -> list[W
                 attempt_id = services.start_attempt(who.id, lesson_id)
             step_id = int(session.execute(_STEP, {"attempt": attempt_id}).scalar_one())
             given = rehearsal.solution(attempt_id, step_id)
+            with unit_of_work():  # the day's first write sets its goals; what has a budget is any other one
+                game.keep_todays_goals(who.id)
             found.append(Waiting(who, lesson_id, attempt_id, step_id, str(given)))
         if answered:
             with unit_of_work():
