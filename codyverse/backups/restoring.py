@@ -3,7 +3,7 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 from sqlalchemy import text
@@ -12,10 +12,6 @@ from codyverse.backups import postgres
 from codyverse.backups.container import Head, Unusable, closed_file
 from codyverse.backups.making import Contents, count, opened
 from codyverse.core.database import db
-
-AFTERWARDS: list[tuple[str, Callable[[], int]]] = []
-"""What has to be done again after every restore, each with its name, in a transaction: such as erasing those who were
-erased after the backup was made. Returns how many it was about."""
 
 
 def restore(

@@ -10,14 +10,16 @@ from flask import current_app
 from flask_migrate import upgrade
 from sqlalchemy.exc import SQLAlchemyError
 
+from codyverse.archives import erasures
 from codyverse.backups import container, making, restoring
 from codyverse.backups.container import Head, Unusable
 from codyverse.backups.making import Contents
 from codyverse.cli.faults import speaks_plainly
 from codyverse.core.clock import now
-from codyverse.core.database import session, unit_of_work
+from codyverse.core.database import session
 from codyverse.core.embedded import for_process
 from codyverse.gamification import services as gamification
+from codyverse.notifications.rules import counted
 
 KEY = click.option(
     "--key-file",
@@ -75,9 +77,8 @@ def restore(*, file: Path, key_file: Path | None, verify: bool, as_json: bool) -
     head, contents = restoring.restore(file, _direct_url(), _key(key_file), version=version, known=known)
     found = restoring.proved(contents) if verify else []
     _migrate(file)
-    for what, again in restoring.AFTERWARDS:
-        with unit_of_work():
-            click.echo(f"{what}: {again()}.", err=True)
+    if back := erasures.replay():
+        click.echo(f"Erased again: {counted(back, 'account')}, gone after the backup was made.", err=True)
     if verify:
         found += [f"ledger: learner {each.user_id}: {each.what}" for each in gamification.verify_ledger()]
         session.rollback()

@@ -13,6 +13,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from codyverse import create_app
+from codyverse.accounts import people
+from codyverse.archives import erasures
 from codyverse.backups import container, restoring
 from codyverse.core.database import db, session, unit_of_work
 from codyverse.gamification import services as gamification
@@ -240,19 +242,27 @@ def test_while_learners_are_at_work(site: Flask, tmp_path: Path, cluster: str) -
         assert session.execute(text("select count(*) from ledger_entries")).scalar_one() == counted
 
 
-def test_what_is_done_again_after_a_restore(
-    backup: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def erase() -> int:
-        gone = session.execute(text("delete from sessions returning id")).all()
-        session.execute(text("update users set display_name = 'Erased'"))
-        return len(gone)
+def keep_data_in(app: Flask, folder: Path) -> None:
+    app.extensions["settings"] = app.extensions["settings"].model_copy(update={"data_dir": folder})
 
-    monkeypatch.setattr(restoring, "AFTERWARDS", [("People who had been erased", erase)])
+
+def test_nobody_comes_back_with_a_backup(site: Flask, cluster: str, tmp_path: Path) -> None:
+    """Erased after the backup was made: restored, they are erased again, by the list outside of the database."""
+    path = tmp_path / "before.codyverse"
+    keep_data_in(site, tmp_path)
+    assert run(site, "backup", str(path)).exit_code == 0
+    with unit_of_work():
+        people.erase(
+            session.execute(text("select id from users where email = 'ada@example.org'")).scalar_one()
+        )
+    erasures.write_down()
     with empty_site(cluster) as fresh:
-        result = run(fresh, "restore", str(backup))
-        assert "People who had been erased: 0." in result.stderr
-        assert session.execute(text("select display_name from users")).scalars().all() == ["Erased"]
+        keep_data_in(fresh, tmp_path)
+        result = run(fresh, "restore", str(path), "--verify")
+        assert result.exit_code == 0, result.output
+        assert "Erased again: 1 account," in result.stderr
+        assert "ada@example.org" not in session.execute(text("select email from users")).scalars().all()
+        assert gamification.verify_ledger() == ()
 
 
 def test_a_restored_database_that_does_not_agree_is_told(site: Flask, tmp_path: Path, cluster: str) -> None:
