@@ -14,6 +14,9 @@ from itsdangerous import URLSafeTimedSerializer
 from jinja2 import Template
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
+from limits.strategies import STRATEGIES
+
+from codyverse.http.counting import PatientMemory
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -69,7 +72,12 @@ class LeanTalisman(Talisman):  # type: ignore[misc]
 
 
 class LeanLimiter(Limiter):
-    """What is exempt is let through before anything is looked up."""
+    """What is exempt is let through before anything is looked up; what counts while Valkey is away is patient."""
+
+    def init_app(self, app: Flask) -> None:
+        super().init_app(app)
+        self._fallback_storage = PatientMemory()
+        self._fallback_limiter = STRATEGIES[self._strategy or "fixed-window"](self._fallback_storage)
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         view = current_app.view_functions.get(request.endpoint or "")
