@@ -129,9 +129,10 @@ class Walk:
             self.page.keyboard.press("Enter")
         else:
             place.click()
-        expect(self.page.locator("#summary-title").or_(self.page.locator("#step-title"))).not_to_have_text(
-            before
-        )
+        title = self.page.locator("#summary-title").or_(self.page.locator("#step-title"))
+        expect(title).not_to_have_text(before)
+        if self.by == "keys":  # a person goes on by the keyboard from where the page has put them
+            expect(title).to_be_focused()
 
     def solution(self, *, right: bool) -> Any:
         action = self.page.locator("form#answer").get_attribute("action") or ""
