@@ -22,11 +22,15 @@ class _Files(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Host(http.server.ThreadingHTTPServer):
+    request_queue_size = 100
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
     """The address of the other host."""
     handler = functools.partial(_Files, directory=str(ROOT / "static" / "dist"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Host(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
