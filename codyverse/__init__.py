@@ -15,7 +15,7 @@ from codyverse import alerting, api, cli, http, web, wiring
 from codyverse.accounts import passwords
 from codyverse.core import cache, heartbeat, replicas, resilience, statements
 from codyverse.core.database import db, limit_each_transaction
-from codyverse.core.embedded import for_process
+from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.telemetry import configure_logs
 from codyverse.http.lean import LeanFlask, LeanTemplate
@@ -108,7 +108,7 @@ def _connect(app: Flask, settings: Settings) -> None:
         arguments["options"] = f"-c statement_timeout={limit}"
 
     def connect() -> Any:
-        url = make_url(settings.database_url or for_process(settings.data_dir).url)
+        url = make_url(settings.database_url or _embedded(settings))
         given = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
         return psycopg2.connect(**given, **arguments)
 
@@ -119,6 +119,14 @@ def _connect(app: Flask, settings: Settings) -> None:
     if settings.database_pooling == "transaction":
         with app.app_context():
             limit_each_transaction(db.engine, limit)
+
+
+def _embedded(settings: Settings) -> str:
+    """Where our own PostgreSQL answers. One that does not start is a database that is away, as any other would be."""
+    try:
+        return for_process(settings.data_dir).url
+    except EmbeddedPostgresError as fault:
+        raise psycopg2.OperationalError(str(fault)) from fault
 
 
 def _ended_bodies(inner: Any) -> Any:

@@ -87,9 +87,18 @@ class Told:
 _LATEST = text(
     "select at, overall, before, instance, details from health_alerts order by at desc limit :most"
 )
+_TAKE_TURNS = text("select pg_advisory_xact_lock(hashtext('health-alerts'))")
 _CLAIM = text("""
     insert into health_alerts (key, at, overall, before, instance, details)
-    values (:key, :at, :overall, :before, :instance, cast(:details as jsonb))
+    select :key, :at, :overall, :before, :instance, cast(:details as jsonb)
+    where not exists (
+        select from health_alerts as same
+        where same.details = cast(:details as jsonb) and abs(extract(epoch from same.at - :at)) < :same_seconds
+            and not exists (
+                select from health_alerts as other
+                where other.details <> same.details and other.at > least(same.at, :at) and other.at < greatest(same.at, :at)
+            )
+    )
     on conflict (key) do nothing returning key
 """)
 
@@ -104,10 +113,14 @@ def change_of(before: Health | None, found: Health, instance: str) -> Change | N
 
 
 def claim(change: Change) -> bool | None:
-    """Write it down and tell the operators; whether this process was the first to. None: the database is away."""
+    """Write it down and tell the operators; whether this process was the first to. None: the database is away.
+
+    Told already is the same state at nearly the same time with no other state in between.
+    """
     told = {part: getattr(change.now, part) for part in ("overall", "database", "memory", "cache")}
     values = {
-        "key": change.key,
+        "key": f"{change.key}@{change.now.checked_at.isoformat()}",
+        "same_seconds": SAME_SECONDS,
         "at": change.now.checked_at,
         "overall": change.now.overall,
         "before": change.before,
@@ -116,9 +129,10 @@ def claim(change: Change) -> bool | None:
     }
     try:
         with unit_of_work():
+            session.connection().execute(_TAKE_TURNS)
             if session.connection().execute(_CLAIM, values).one_or_none() is None:
                 return False
-            source = f"health:{change.key}"
+            source = f"health:{values['key']}"
             operators = [each.id for each in accounts.accounts("operator", 1000)]
             details = told | {"before": change.before}
             notifications.tell("health", source, details, operators, change.now.checked_at)
@@ -152,10 +166,22 @@ def call(url: str, change: Change) -> bool:
     return status < 400
 
 
-def tell(app: Flask, url: str | None, change: Change) -> None:
-    """All three; the log has it from the look itself."""
-    with app.app_context():
+@dataclass(slots=True)
+class Unwritten:
+    """Changes that could not be written, for the database was away: they are when it is back."""
+
+    waiting: list[Change]
+    lock: threading.Lock
+
+
+def tell(app: Flask, url: str | None, change: Change, unwritten: Unwritten) -> None:
+    """All three; the log has it from the look itself. What could not be written before is written first."""
+    with app.app_context(), unwritten.lock:
+        while unwritten.waiting and claim(unwritten.waiting[0]) is not None:
+            unwritten.waiting.pop(0)
         first = claim(change)
+        if first is None:
+            unwritten.waiting.append(change)
         if url and first is not False:
             call(url, change)
 
@@ -165,11 +191,14 @@ def install(app: Flask) -> None:
     monitor: Monitor = app.extensions["health"]
     url: str | None = app.extensions["settings"].alert_webhook_url
     heart = heartbeat.of(app)
+    unwritten = Unwritten([], threading.Lock())
 
     def on_change(before: Health | None, found: Health) -> None:
         change = change_of(before, found, heart.name)
         if change and heart.every:
-            threading.Thread(target=tell, args=(app, url, change), name="alert", daemon=True).start()
+            threading.Thread(
+                target=tell, args=(app, url, change, unwritten), name="alert", daemon=True
+            ).start()
 
     monitor.tell.append(on_change)
     app.extensions["database_breaker"].changed.append(metrics.show_breaker)

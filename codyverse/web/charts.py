@@ -133,7 +133,7 @@ def _path(values: Sequence[float | None], top: float, wide: float) -> str:
         x, y = (place + 0.5) * wide, 100 - 100 * min(1.0, value / top)
         lonely = not pen_is_down and (place + 1 == len(values) or values[place + 1] is None)
         if lonely:
-            pieces.append(f"M{x - wide / 4:.2f} {y:.2f}H{x + wide / 4:.2f}")
+            pieces.append(f"M{x - wide * 0.45:.2f} {y:.2f}H{x + wide * 0.45:.2f}")
         else:
             pieces.append(f"{'L' if pen_is_down else 'M'}{x:.2f} {y:.2f}")
             pen_is_down = True

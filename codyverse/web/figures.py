@@ -81,13 +81,18 @@ def _endpoint(name: str, points: list[Point], minutes: float) -> EndpointLine:
         name=name,
         number=whole.number,
         per_minute=whole.number / minutes,
-        p50=percentile(whole.cells, 0.5),
-        p95=percentile(whole.cells, 0.95),
-        p99=percentile(whole.cells, 0.99),
+        p50=at_most(percentile(whole.cells, 0.5), whole.peak),
+        p95=at_most(percentile(whole.cells, 0.95), whole.peak),
+        p99=at_most(percentile(whole.cells, 0.99), whole.peak),
         slowest=whole.peak,
         refused=of_class(points, "4"),
         failed=of_class(points, "5"),
     )
+
+
+def at_most(value: float | None, peak: float) -> float | None:
+    """A percentile is read from the cell it falls into, whose end may lie beyond the slowest there was."""
+    return value if value is None else min(value, peak)
 
 
 def whole(points: Iterable[Point], minutes: float) -> EndpointLine:
@@ -124,8 +129,8 @@ def numbers(points: list[Point]) -> Sequence[float | None]:
 
 def times(points: list[Point]) -> Sequence[float | None]:
     """Half, 95 % and 99 % were done within so many seconds."""
-    cells = added(point.figure for point in points).cells
-    return tuple(percentile(cells, share) for share in (0.5, 0.95, 0.99))
+    every = added(point.figure for point in points)
+    return tuple(at_most(percentile(every.cells, share), every.peak) for share in (0.5, 0.95, 0.99))
 
 
 def mean(figure: Figure) -> float | None:

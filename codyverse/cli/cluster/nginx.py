@@ -47,10 +47,16 @@ http {{
   proxy_set_header X-Forwarded-For {forwarded_for};
   proxy_set_header X-Forwarded-Proto {forwarded_proto};
   proxy_set_header X-Forwarded-Host {forwarded_host};
+  proxy_set_header X-Request-Start "t=${{msec}}";
 
   server {{
     listen {listen};
+    error_page 502 504 =503 @nobody;
     location / {{ proxy_pass http://pages; }}
+    location /api/ {{
+      proxy_pass http://pages;
+      error_page 502 504 =503 @nobody_of_api;
+    }}
     location = /notifications/stream {{
       proxy_pass http://streams;
       proxy_buffering off;
@@ -61,6 +67,18 @@ http {{
       proxy_pass http://$of_api;
       proxy_buffering off;
       proxy_read_timeout 1h;
+    }}
+    location @nobody {{
+      internal;
+      add_header Retry-After 5 always;
+      default_type text/html;
+      return 503 "<!doctype html><html lang=en><title>Back in a moment</title><h1>Back in a moment</h1><p>The site is starting or changing. Nothing is lost: reload in a few seconds.";
+    }}
+    location @nobody_of_api {{
+      internal;
+      add_header Retry-After 5 always;
+      default_type application/json;
+      return 503 '{{"success": false, "error": "The site is starting or changing. Try again in a moment.", "code": "SERVICE_UNAVAILABLE", "timestamp": "$time_iso8601"}}';
     }}
     location @later {{
       internal;
