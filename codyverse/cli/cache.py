@@ -1,17 +1,29 @@
 """flask cache: what is kept instead of being asked for again, and throwing it away."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from codyverse.cli.faults import speaks_plainly
 from codyverse.core import cache as kept
+from codyverse.core import metrics
 from codyverse.core.database import unit_of_work
 from codyverse.courses import versions
 
 cache = AppGroup("cache", help="What is kept for a while: figures, and throwing it away.")
+
+
+def _looks_of_the_site() -> Counter[tuple[str, bool]] | None:
+    """What the processes that serve this site have counted in the data folder; None if none ever did."""
+    settings = current_app.extensions["settings"]
+    places = (settings.data_dir / "metrics", settings.data_dir / "cluster" / "metrics")
+    there = [each for each in places if settings.environment != "testing" and any(each.glob("*.db"))]
+    looks = [metrics.cache_looks(each) for each in there]
+    return sum((each for each in looks if each), Counter()) if there else None
 
 
 @cache.command("stats")
@@ -20,11 +32,14 @@ cache = AppGroup("cache", help="What is kept for a while: figures, and throwing 
 def stats(as_json: bool) -> None:
     """Tell hits, misses and entries of each lifetime.
 
-    Entries are those in Valkey. Hits and misses are those of all web processes where PROMETHEUS_MULTIPROC_DIR names the
-    folder in which they add up; without it each process tells its own at /cache-stats, and this command has none.
+    Entries are those in Valkey. Hits and misses are those of all processes of `flask serve`, `flask cluster up` and the
+    Procfile, which add up in the data folder; /cache-stats tells the same of a running site.
+
+    \b
+    Example: flask cache stats --json
     """
     levels = kept.levels()
-    state, found = levels.state(), kept.stats(entries=levels.shared_sizes())
+    state, found = levels.state(), kept.stats(entries=levels.shared_sizes(), looks=_looks_of_the_site())
     if as_json:
         told = [asdict(each) | {"rate": each.rate} for each in found]
         click.echo(
@@ -51,6 +66,9 @@ def clear(as_json: bool) -> None:
 
     Valkey is emptied of it at once. The memory of running processes is not reached, but a new version of the content
     makes sure that nothing in it is asked for again.
+
+    \b
+    Example: flask cache clear
     """
     levels = kept.levels()
     entries = sum(levels.shared_sizes().values())

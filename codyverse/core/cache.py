@@ -352,11 +352,13 @@ def _work_out(
     return value
 
 
-def stats(entries: Mapping[str, int] | None = None) -> tuple[Stats, ...]:
+def stats(
+    entries: Mapping[str, int] | None = None, looks: Mapping[tuple[str, bool], int] | None = None
+) -> tuple[Stats, ...]:
     """Each lifetime's figures: looks of all processes where they add up, else of this one; entries of this one's memory
     unless others are told.
     """
-    looks = metrics.cache_looks() or _counted().looks
+    looks = looks or metrics.cache_looks() or _counted().looks
     sizes = levels().sizes() if entries is None else entries
     return tuple(
         Stats(name, seconds, looks[name, True], looks[name, False], sizes.get(name, 0))

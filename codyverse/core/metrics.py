@@ -74,12 +74,17 @@ def show_breaker(state: str) -> None:
     breaker.set(("closed", "half-open", "open").index(state))
 
 
-def cache_looks() -> Counting[tuple[str, bool]] | None:
-    """Looks into the cache by lifetime and whether they hit, of all processes; None where they do not add up."""
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+def cache_looks(folder: Path | None = None) -> Counting[tuple[str, bool]] | None:
+    """Looks into the cache by lifetime and whether they hit, of all processes; None where they do not add up.
+
+    `folder` is where they add up, for somebody who is none of them; without it PROMETHEUS_MULTIPROC_DIR counts.
+    """
+    if folder is None and not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return None
+    shared = CollectorRegistry()
+    multiprocess.MultiProcessCollector(shared, path=str(folder) if folder else None)  # type: ignore[no-untyped-call]
     looks: Counting[tuple[str, bool]] = Counting()
-    for family in registry().collect():
+    for family in shared.collect():
         for each in family.samples if family.name == "cody_cache_reads" else ():
             looks[each.labels["lifetime"], each.labels["result"] == "hit"] += int(each.value)
     return looks

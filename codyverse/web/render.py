@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -92,11 +93,15 @@ def install(app: Flask) -> None:
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
-    """A whole page."""
+    """A whole page. One without a form, as strangers get, is the same each time: then whoever has it is told so (304)."""
     response = make_response(render_template(template, **shared(context)), status)
+    htmx.vary(response)
     if is_unconfirmed():
         response.headers["Cache-Control"] = "no-store"
-    return htmx.vary(response)
+    elif status == HTTPStatus.OK and b"csrf_token" not in response.data:
+        response.add_etag(weak=True)
+        response.make_conditional(request)
+    return response
 
 
 def left_out(what: str) -> Response:

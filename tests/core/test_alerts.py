@@ -1,6 +1,7 @@
 """A change of the site's health reaches those who run it: once each, by notification and webhook, whoever sees it first."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -26,6 +27,10 @@ def pager() -> Iterator[Receiver]:
 def health(**more) -> Health:
     well = Health("connected", "optimal", "operational", now(), 0, 1, 1.0, {})
     return replace(well, **more)
+
+
+def nothing_unwritten() -> alerting.Unwritten:
+    return alerting.Unwritten([], threading.Lock())
 
 
 def titles(user_id: int) -> list[str]:
@@ -81,7 +86,7 @@ def test_with_the_database_away_the_webhook_is_still_called(app: Flask, pager: R
     change = alerting.change_of(health(), health(database="disconnected"), "web:1")
     assert change
     assert alerting.claim(change) is None
-    alerting.tell(app, pager.url, change)
+    alerting.tell(app, pager.url, change, nothing_unwritten())
     assert len(pager.got) == 1
 
 
@@ -95,3 +100,43 @@ def test_the_monitor_tells_each_change_of_the_overall_state(app: Flask) -> None:
     for _ in range(4):
         monitor.look()
     assert heard == [(None, "healthy"), ("healthy", "degraded"), ("degraded", "healthy")]
+
+
+def test_what_comes_again_after_another_state_is_told_again(app: Flask, time_machine) -> None:
+    time_machine.move_to("2026-06-01 12:00", tick=False)
+    told = []
+    for before, now_ in (("operational", "offline"), ("offline", "operational"), ("operational", "offline")):
+        change = alerting.change_of(health(cache=before), health(cache=now_), "web:1")
+        assert change
+        told.append(alerting.claim(change))
+        time_machine.shift(60)
+    assert told == [True, True, True]
+    assert [each.overall for each in alerting.latest(5)] == ["degraded", "healthy", "degraded"]
+
+
+def test_two_that_see_it_on_either_side_of_a_full_five_minutes_tell_it_once(app: Flask, time_machine) -> None:
+    told = []
+    for moment in ("2026-06-01 12:04:59", "2026-06-01 12:05:01"):
+        time_machine.move_to(moment, tick=False)
+        change = alerting.change_of(health(), health(cache="offline"), moment)
+        assert change
+        told.append(alerting.claim(change))
+    assert told == [True, False]
+
+
+def test_when_an_outage_began_is_written_once_it_is_over(app: Flask, pager: Receiver, time_machine) -> None:
+    time_machine.move_to("2026-06-01 12:00", tick=False)
+    session.execute(text("alter table health_alerts rename to away"))
+    session.commit()
+    unwritten = nothing_unwritten()
+    began = alerting.change_of(health(), health(database="disconnected"), "web:1")
+    assert began
+    alerting.tell(app, None, began, unwritten)
+    session.execute(text("alter table away rename to health_alerts"))
+    session.commit()
+    time_machine.shift(90)
+    over = alerting.change_of(health(database="disconnected"), health(), "web:1")
+    assert over
+    alerting.tell(app, None, over, unwritten)
+    assert [each.overall for each in alerting.latest(5)] == ["healthy", "critical"]
+    assert unwritten.waiting == []

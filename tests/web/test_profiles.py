@@ -132,3 +132,15 @@ def test_an_address_belongs_to_one(opened: Visitor, other: Visitor) -> None:
 def test_what_is_not_offered_cannot_be_shown(learner: Visitor, app: Flask) -> None:
     page = learner.post("/settings/public", {"handle": "ada", "public": "y", "shown": ["email"]}, status=422)
     assert "Choose from" in page.text
+
+
+def test_a_page_that_is_the_same_is_not_sent_again(app: Flask) -> None:
+    client = app.test_client()
+    first = client.get("/courses", headers={"Accept-Encoding": "br"})
+    again = client.get("/courses", headers={"Accept-Encoding": "br", "If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
+    assert client.get("/courses", headers={"If-None-Match": 'W/"another"'}).status_code == 200
+
+
+def test_a_page_with_a_form_says_no_etag(app: Flask) -> None:
+    assert "ETag" not in app.test_client().get("/login").headers
