@@ -30,10 +30,17 @@ EMAIL = "ada@example.org"
 SETTINGS = {"accounts.settings", "notifications.settings", "profiles.edit", "tokens.show"}
 """Where one has to name the mechanics in order to choose among them."""
 FOR_BUILDERS = {"pages.gallery", "mails.kept", "mails.kept_html"}
-NO_PAGES = {"pages.live", "ledger.export"}
+NO_PAGES = {"pages.live", "ledger.export", "data.archive"}
 """The export of the wallet is a table of its own, held below."""
 FOR_PROGRAMS = {"api", "docs", "site"}
-SIGNED_OUT = {"pages.landing", "accounts.register_form", "accounts.sign_in_form"}
+SIGNED_OUT = {
+    *("pages.landing", "accounts.register_form", "accounts.sign_in_form", "second_factor.ask"),
+    *("recovery.forgot_form", "recovery.reset_form", "recovery.confirm_page", "recovery.change_page"),
+    *("providers.away", "providers.back"),
+}
+FOR_OPERATORS = {"admin.show", "admin.system", "admin.api", "admin.learning"}
+OF_A_KEY = {"passkeys.remove_form"}
+"""Needs a passkey, which only a browser makes: tests/e2e/test_passkeys.py looks at it."""
 NAMES = {
     "xp": r"\bXP\b|\blevels?\b",
     "coins": r"\bcoins?\b|\bgems?\b|\bshop\b",
@@ -118,6 +125,13 @@ def _paths(who: int, slug: str, lessons: list[int], opened: int) -> dict[str, li
         "profiles.show": ["/u/ada"],
         "progress.show": ["/progress", "/progress?month=2026-06"],
         "shop.show": ["/shop"],
+        "data.show": ["/settings/data"],
+        "passkeys.show": ["/settings/security/passkeys"],
+        "second_factor.app": ["/settings/security/app"],
+        "second_factor.codes": ["/settings/security/codes"],
+        "security.show": ["/settings/security"],
+        "security.list_sessions": ["/settings/security/sessions"],
+        "security.address": ["/settings/address"],
     }
 
 
@@ -184,7 +198,9 @@ def test_every_page_there_is_has_been_looked_at(app: Flask, world: World) -> Non
         for rule in app.url_map.iter_rules()
         if "GET" in (rule.methods or set()) and rule.endpoint.partition(".")[0] not in FOR_PROGRAMS
     }
-    assert gets - set(world.paths) == SETTINGS | FOR_BUILDERS | NO_PAGES | SIGNED_OUT
+    assert (
+        gets - set(world.paths) == SETTINGS | FOR_BUILDERS | NO_PAGES | SIGNED_OUT | FOR_OPERATORS | OF_A_KEY
+    )
 
 
 def test_with_everything_shown_there_is_something_of_everything(app: Flask, world: World) -> None:
