@@ -28,9 +28,11 @@ def looks(page: Page) -> int:
 
 def looked(page: Page) -> None:
     """A quarter of a minute goes by, and the page asks and shows what it got."""
-    with page.expect_response(lambda answer: answer.url.endswith(PATH)):
+    with page.expect_response(lambda answer: answer.url.endswith(PATH)) as answer:
         page.clock.run_for(16_000)
-    page.wait_for_load_state("networkidle")
+    answer.value.finished()
+    page.clock.run_for(1_000)
+    expect(page.locator("#state.htmx-request")).to_have_count(0)
 
 
 def test_it_looks_again_and_rests(open_page: Opener, operator: str) -> None:
