@@ -106,7 +106,7 @@ def _copy(table: str, number: int, spans: dict[str, int], where: str) -> str:
 def application(url: str) -> Flask:
     """The application on a site that is ready, after PostgreSQL has had a look at it."""
     statement(url, "vacuum analyze")
-    return create_app(load_settings(SETTINGS | _PATIENT | {"DATABASE_URL": url}))
+    return create_app(load_settings(SETTINGS | _PATIENT | {"DATABASE_URL": url, "METRICS_EVERY_S": "0"}))
 
 
 def _enlarged(folder: Path, lessons: int) -> None:
