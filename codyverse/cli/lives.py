@@ -125,7 +125,9 @@ def _tell_link(email: str) -> None:
     with unit_of_work():
         key = recovery.make_link(email)
     if key is None:
-        raise click.ClickException(f"{email} is deactivated.")
+        raise click.ClickException(
+            f"{email} is deactivated. To open the account again: flask users activate {email}"
+        )
     with current_app.test_request_context(base_url=mailing.settings().base_url):
         link = url_for("recovery.reset_form", key=key, _external=True)
     click.echo(f"A new password is set here, once, within 30 minutes: {link}")
@@ -141,6 +143,8 @@ def reset_second_factor(email: str, yes: bool) -> None:
     Make sure that it is they who ask. Example: flask users reset-second-factor ada@example.org
     """
     found = queries.account_by_email(email)
+    if not second_factor.state(found.id).is_on:
+        raise click.ClickException(f"{found.email} has no second factor.")
     if not yes:
         click.confirm(f"Let {found.email} sign in with the password alone?", abort=True)
     with unit_of_work():
