@@ -22,6 +22,9 @@ def stats(as_json: bool) -> None:
 
     Entries are those in Valkey. Hits and misses are those of all web processes where PROMETHEUS_MULTIPROC_DIR names the
     folder in which they add up; without it each process tells its own at /cache-stats, and this command has none.
+
+    \b
+    Example: flask cache stats --json
     """
     levels = kept.levels()
     state, found = levels.state(), kept.stats(entries=levels.shared_sizes())
@@ -51,6 +54,9 @@ def clear(as_json: bool) -> None:
 
     Valkey is emptied of it at once. The memory of running processes is not reached, but a new version of the content
     makes sure that nothing in it is asked for again.
+
+    \b
+    Example: flask cache clear
     """
     levels = kept.levels()
     entries = sum(levels.shared_sizes().values())

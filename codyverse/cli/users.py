@@ -47,7 +47,11 @@ def create(email: str, role: str | None, name: str | None, password: str | None,
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @speaks_plainly
 def list_(role: str | None, limit: int, as_json: bool) -> None:
-    """List accounts, oldest first."""
+    """List accounts, oldest first.
+
+    \b
+    Example: flask users list --role author --limit 20
+    """
     found = queries.accounts(role, limit)
     if as_json:
         rows = [
@@ -75,7 +79,11 @@ def list_(role: str | None, limit: int, as_json: bool) -> None:
 @click.argument("role", type=ROLE)
 @speaks_plainly
 def set_role(email: str, role: str) -> None:
-    """Give somebody another role. Example: flask users set-role ada@example.org author"""
+    """Give somebody another role.
+
+    \b
+    Example: flask users set-role ada@example.org author
+    """
     with unit_of_work():
         services.set_role(email, role)
     click.echo(f"{email} is now {role}.")
