@@ -35,6 +35,8 @@ from sqlalchemy.exc import ArgumentError
 ROOT = Path(__file__).resolve().parent
 PREFIX = "CODYVERSE_"
 SHORTEST_SECRET = 32
+PLACEHOLDER = re.compile(r"[\s`]|change|secret.?key|example|placeholder|your.?(secret|key)", re.IGNORECASE)
+"""What stands where a secret belongs: in a guide, or in a file that nobody has filled in."""
 
 Environment = Literal["development", "testing", "staging", "production"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -176,9 +178,7 @@ class Settings(BaseModel):
     content_dir: Path = setting(
         "CONTENT_DIR", Path("content"), "the path of the folder that holds the courses", validate_default=True
     )
-    backup_dir: Path = setting(
-        "BACKUP_DIR", Path(".data/backups"), "the path of a folder for backups", validate_default=True
-    )
+    backup_dir: Path = setting("BACKUP_DIR", None, "the path of a folder for backups")  # None until derived
     backup_key_file: Path | None = setting(
         "BACKUP_KEY_FILE", None, "the path of a file with a key for backups"
     )
@@ -549,6 +549,8 @@ def _faults_in_public(settings: Settings) -> Iterator[str]:
         yield _write("SECRET_KEY", f"has {len(settings.secret_key)} characters and is too short")
     elif len(set(settings.secret_key)) < 10:
         yield _write("SECRET_KEY", "is easy to guess")
+    elif PLACEHOLDER.search(settings.secret_key):
+        yield _write("SECRET_KEY", "looks like a text that stands for a key")
     if settings.webhook_networks and where == "production":
         yield (
             f"WEBHOOK_NETWORKS={settings.webhook_networks} is refused in production, where webhooks lead to public "
@@ -601,6 +603,7 @@ def _derived(settings: Settings) -> dict[str, object]:
     """The settings whose default follows from others (docs/settings.md says how)."""
     return {
         "secret_key": settings.secret_key or _made_up_secret(settings),
+        "backup_dir": settings.backup_dir or settings.data_dir / "backups",
         "base_url": settings.base_url or _local_address(settings),
         "mail_from": settings.mail_from or "Cody Verse <cody@localhost>",
         "ratelimit_storage_uri": settings.ratelimit_storage_uri or _limits_address(settings.redis_url),

@@ -252,8 +252,13 @@ def renew_codes(user_id: int, password: str, code: str, seal: Seal) -> tuple[str
 
 
 def reset(user_id: int) -> None:
-    """Take every second factor away: by an operator, for somebody who has lost all of theirs. Again is harmless."""
+    """Take every second factor away: by an operator, for somebody who has lost all of theirs. Again is harmless.
+
+    The owner is told if there was one.
+    """
+    was_on = state(user_id).is_on
     for table in (SecondFactor, Passkey, RecoveryCode):
         session.execute(delete(table).where(table.user_id == user_id))
     one_time.end(user_id, ("half", "passkey"))
-    tell_owner(user_id, "factors_reset")
+    if was_on:
+        tell_owner(user_id, "factors_reset")

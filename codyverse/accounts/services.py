@@ -25,6 +25,7 @@ from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.core.events import publish
 
 __all__ = [
+    "activate",
     "address_key",
     "change_goal_intensity",
     "change_password",
@@ -285,3 +286,20 @@ def deactivate(email: str) -> None:
         raise Conflict(f"{email} is deactivated already.")
     session.execute(update(User).where(User.id == user.id).values(deactivated_at=now()))
     sign_out_everywhere(user.id)
+
+
+def activate(email: str) -> None:
+    """Open an account that was deactivated: no session comes back, its tokens work again. Raises NotFound, Conflict if open.
+
+    Whoever was erased has no address any more, and is not found.
+    """
+    user = session.execute(
+        select(User.id, User.deactivated_at, User.email)
+        .where(User.email_key == email.strip().casefold())
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if user is None or user.email == f"erased-{user.id}@invalid":
+        raise NotFound(f"Nobody has the address {email}.")
+    if user.deactivated_at is None:
+        raise Conflict(f"{email} is not deactivated.")
+    session.execute(update(User).where(User.id == user.id).values(deactivated_at=None))

@@ -11,20 +11,29 @@ from codyverse.core.database import unit_of_work
 NAME = "erasures.txt"
 
 
-def _file() -> Path:
+def kept() -> Path:
+    """The list in the data folder; whether it is there is not asked."""
     return Path(current_app.extensions["settings"].data_dir, NAME)
 
 
-def _known() -> set[str]:
-    """Who is in the file; lines that are no hash are left aside."""
-    path = _file()
-    lines = path.read_text().split() if path.exists() else []
+def beside(backup: Path) -> Path:
+    """The list in the folder of a backup; whether it is there is not asked."""
+    return backup.with_name(NAME)
+
+
+def _known(*paths: Path) -> set[str]:
+    """Who is in these files, as far as they are there; lines that are no hash are left aside."""
+    lines = [line for path in paths if path.exists() for line in path.read_text().split()]
     return {line for line in lines if len(line) == 64 and set(line) <= set("0123456789abcdef")}
 
 
-def write_down() -> Path:
-    """Bring the file in the data folder up to date; hashes only, one a line. It only ever grows. Again is harmless."""
-    path, everybody = _file(), sorted(_known() | set(people.erasures()))
+def write_down(path: Path | None = None) -> Path:
+    """Bring the list up to date, in the data folder if no file is named; hashes only, one a line.
+
+    It only ever grows. Again is harmless. Raises OSError.
+    """
+    path = path or kept()
+    everybody = sorted(_known(kept(), path) | set(people.erasures()))
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.write_text("".join(f"{each}\n" for each in everybody))
@@ -32,9 +41,13 @@ def write_down() -> Path:
     return path
 
 
-def replay() -> int:
-    """After a restore: erase again whoever the backup has brought back; how many. Again is harmless."""
+def replay(*more: Path) -> int:
+    """After a restore: erase again whoever the backup has brought back; how many. Again is harmless.
+
+    `more` are lists besides the one in the data folder; all of them go into that one. Raises OSError.
+    """
+    known = _known(kept(), *more)
     with unit_of_work():
-        back = people.replay_erasures(_known())
+        back = people.replay_erasures(known)
     write_down()
     return back

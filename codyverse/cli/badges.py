@@ -23,6 +23,9 @@ def sync(dry_run: bool, as_json: bool) -> None:
     For badges that are new in the catalogue, or easier than they were. Each is paid once, whatever happens; a second run
     grants nothing. Each learner is a transaction of their own, so it is safe while the site is in use and may be
     stopped at any moment.
+
+    \b
+    Example: flask badges sync --dry-run
     """
     looked_at = 0
     granted: list[services.Granted] = []

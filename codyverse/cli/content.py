@@ -46,7 +46,11 @@ def _clean(folder: Path) -> Content:
 @content.command("lint", with_appcontext=False)
 @FOLDER
 def lint(folder: Path) -> None:
-    """Name every fault in FOLDER (content/ if not given) with its file and line. Needs no database."""
+    """Name every fault in FOLDER (content/ if not given) with its file and line. Needs no database.
+
+    \b
+    Example: flask content lint ~/courses
+    """
     from codyverse.courses.lint import report
 
     click.echo(report(_clean(folder)))
@@ -56,7 +60,11 @@ def lint(folder: Path) -> None:
 @FOLDER
 @speaks_plainly
 def plan(folder: Path) -> None:
-    """Show what `apply` would change, without changing it."""
+    """Show what `apply` would change, without changing it.
+
+    \b
+    Example: flask content plan ~/courses
+    """
     from codyverse.courses import services
 
     found = _clean(folder)
@@ -76,6 +84,9 @@ def apply(folder: Path, quiet: bool) -> None:
 
     With any fault in any course nothing is loaded. Each course is loaded as a whole or not at all. Courses made over the
     API stay; after an upgrade that shows texts differently they are rendered anew.
+
+    \b
+    Example: flask content apply --quiet
     """
     from codyverse.courses import editing, services
 

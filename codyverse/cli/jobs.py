@@ -32,7 +32,11 @@ LATE_SECONDS = 300
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @speaks_plainly
 def list_jobs(as_json: bool) -> None:
-    """List the jobs with their schedules (crontab's five fields, UTC), and how their last runs went."""
+    """List the jobs with their schedules (crontab's five fields, UTC), and how their last runs went.
+
+    \b
+    Example: flask jobs list
+    """
     runs = job_runs.last_runs()
     if as_json:
         told = [
@@ -79,7 +83,11 @@ def _in_words(run: job_runs.LastRun | None) -> str:
 @click.argument("name")
 @speaks_plainly
 def run(name: str) -> None:
-    """Do now what is due of the job NAME. Again is harmless; while it runs elsewhere it is refused."""
+    """Do now what is due of the job NAME. Again is harmless; while it runs elsewhere it is refused.
+
+    \b
+    Example: flask jobs run digests
+    """
     click.echo(registry.run(name) or "Nothing was due.")
 
 
@@ -91,6 +99,9 @@ def worker(beside_server: int | None) -> None:
     """Run the scheduled jobs until Ctrl-C or SIGTERM. Several workers are fine: each job runs in one of them only.
 
     A job that is running when the worker is asked to stop is finished first.
+
+    \b
+    Example: flask worker
     """
     if beside_server:
         processes.end_with_parent()

@@ -22,6 +22,9 @@ def verify(as_json: bool) -> None:
 
     Compared are each player's sums with their entries, level with XP, streak and freezes with study days, purchases and
     repairs, and finished lessons, reached goals and purchases with their entries. Safe while the site is in use.
+
+    \b
+    Example: flask ledger verify
     """
     found = services.verify_ledger()
     if as_json:
@@ -44,6 +47,9 @@ def rebuild(as_json: bool) -> None:
 
     The ledger itself is never touched. Works in batches, each locked for a moment, so it is safe while the site is in
     use. A second run changes nothing.
+
+    \b
+    Example: flask ledger rebuild
     """
     changes: list[services.Change] = []
     players = 0

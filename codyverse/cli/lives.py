@@ -103,7 +103,11 @@ def erase(email: str, now: bool, yes: bool) -> None:
 @click.argument("receipt")
 @speaks_plainly
 def erased(receipt: str) -> None:
-    """Say whether an erasure was done, by the number of its receipt. Example: flask users erased QX4T-7MZA-22KC-HB5L"""
+    """Say whether an erasure was done, by the number of its receipt.
+
+    \b
+    Example: flask users erased QX4T-7MZA-22KC-HB5L
+    """
     at = people.erased_at(receipt)
     if at is None:
         raise click.ClickException("Nobody with this receipt was erased here, or not yet.")
@@ -125,7 +129,9 @@ def _tell_link(email: str) -> None:
     with unit_of_work():
         key = recovery.make_link(email)
     if key is None:
-        raise click.ClickException(f"{email} is deactivated.")
+        raise click.ClickException(
+            f"{email} is deactivated. To open the account again: flask users activate {email}"
+        )
     with current_app.test_request_context(base_url=mailing.settings().base_url):
         link = url_for("recovery.reset_form", key=key, _external=True)
     click.echo(f"A new password is set here, once, within 30 minutes: {link}")
@@ -138,9 +144,14 @@ def _tell_link(email: str) -> None:
 def reset_second_factor(email: str, yes: bool) -> None:
     """Take away somebody's authenticator app, passkeys and recovery codes, when they have lost all of them.
 
-    Make sure that it is they who ask. Example: flask users reset-second-factor ada@example.org
+    Make sure that it is they who ask.
+
+    \b
+    Example: flask users reset-second-factor ada@example.org
     """
     found = queries.account_by_email(email)
+    if not second_factor.state(found.id).is_on:
+        raise click.ClickException(f"{found.email} has no second factor.")
     if not yes:
         click.confirm(f"Let {found.email} sign in with the password alone?", abort=True)
     with unit_of_work():

@@ -47,6 +47,9 @@ def serve(context: click.Context, demo: bool) -> None:
     """Start the database, bring it up to date, load the courses, serve the pages and run the jobs until Ctrl-C.
 
     HOST and PORT say where, WEB_WORKERS and WEB_THREADS with how many processes and threads.
+
+    \b
+    Example: PORT=8001 flask serve --demo
     """
     settings: Settings = current_app.extensions["settings"]
     if "MAKELEVEL" in os.environ:  # a killed make must not leave its server behind

@@ -26,6 +26,9 @@ def health(as_json: bool) -> None:
     """Look at the database, the cache and the processes now; exit with 1 when it is critical.
 
     Memory is that of the process that uses most of its limit, among those that were heard of lately.
+
+    \b
+    Example: flask health --json
     """
     monitor: Monitor = current_app.extensions["health"]
     found = monitor.look()
@@ -79,7 +82,11 @@ def _told(found: Health, processes: tuple[heartbeat.InstanceNow, ...]) -> dict[s
 @with_appcontext
 @speaks_plainly
 def stats(as_json: bool) -> None:
-    """People, lessons, what was learned, what was asked of the site in the last hour, and jobs that fail."""
+    """People, lessons, what was learned, what was asked of the site in the last hour, and jobs that fail.
+
+    \b
+    Example: flask stats
+    """
     told = _stats()
     if as_json:
         click.echo(json.dumps(told, indent=2))

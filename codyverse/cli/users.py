@@ -1,4 +1,4 @@
-"""flask users: make accounts, list them, change roles, close them."""
+"""flask users: make accounts, list them, change roles, close them and open them again."""
 
 import json
 import secrets
@@ -16,14 +16,14 @@ ROLE = click.Choice(["learner", "author", "operator"])
 
 @users.command("create")
 @click.argument("email")
-@click.option("--role", type=ROLE, default="learner", show_default=True)
+@click.option("--role", type=ROLE, help="Without it: learner.")
 @click.option("--name", help="The display name; the part before the @ if not given.")
 @click.option("--password", help="If not given, a strong one is made and printed once.")
 @click.option(
     "--time-zone", default="UTC", show_default=True, help="An IANA name, for example Europe/Berlin."
 )
 @speaks_plainly
-def create(email: str, role: str, name: str | None, password: str | None, time_zone: str) -> None:
+def create(email: str, role: str | None, name: str | None, password: str | None, time_zone: str) -> None:
     """Make an account.
 
     Example: flask users create --role operator ada@example.org
@@ -31,13 +31,12 @@ def create(email: str, role: str, name: str | None, password: str | None, time_z
     chosen = password or secrets.token_urlsafe(18)
     with unit_of_work():
         made = services.create_account(
-            email, chosen, name or email.partition("@")[0], time_zone=time_zone, role=role
+            email, chosen, name or email.partition("@")[0], time_zone=time_zone, role=role or "learner"
         )
     if made is None:
-        raise click.ClickException(
-            f"Somebody has the address {email} already. To change their role: flask users set-role {email} {role}"
-        )
-    click.echo(f"Made {email}, {role}, number {made}.")
+        change = f" To change their role: flask users set-role {email} {role}" if role else ""
+        raise click.ClickException(f"Somebody has the address {email} already.{change}")
+    click.echo(f"Made {email}, {role or 'learner'}, number {made}.")
     if password is None:
         click.echo(f"Password (shown this once): {chosen}")
 
@@ -48,7 +47,11 @@ def create(email: str, role: str, name: str | None, password: str | None, time_z
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @speaks_plainly
 def list_(role: str | None, limit: int, as_json: bool) -> None:
-    """List accounts, oldest first."""
+    """List accounts, oldest first.
+
+    \b
+    Example: flask users list --role author --limit 20
+    """
     found = queries.accounts(role, limit)
     if as_json:
         rows = [
@@ -76,7 +79,11 @@ def list_(role: str | None, limit: int, as_json: bool) -> None:
 @click.argument("role", type=ROLE)
 @speaks_plainly
 def set_role(email: str, role: str) -> None:
-    """Give somebody another role. Example: flask users set-role ada@example.org author"""
+    """Give somebody another role.
+
+    \b
+    Example: flask users set-role ada@example.org author
+    """
     with unit_of_work():
         services.set_role(email, role)
     click.echo(f"{email} is now {role}.")
@@ -87,7 +94,10 @@ def set_role(email: str, role: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @speaks_plainly
 def deactivate(email: str, yes: bool) -> None:
-    """Close an account for signing in and end its sessions. Nothing is deleted."""
+    """Close an account for signing in and end its sessions. Nothing is deleted; `flask users activate` opens it again.
+
+    Example: flask users deactivate ada@example.org
+    """
     queries.account_by_email(email)
     if not yes:
         click.confirm(
@@ -96,3 +106,16 @@ def deactivate(email: str, yes: bool) -> None:
     with unit_of_work():
         services.deactivate(email)
     click.echo(f"{email} is deactivated.")
+
+
+@users.command("activate")
+@click.argument("email")
+@speaks_plainly
+def activate(email: str) -> None:
+    """Open an account that was deactivated; its owner signs in as before.
+
+    Example: flask users activate ada@example.org
+    """
+    with unit_of_work():
+        services.activate(email)
+    click.echo(f"{email} is active again.")

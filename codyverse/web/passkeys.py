@@ -26,7 +26,9 @@ def _site() -> Site:
     """Raises NotFound where there can be no passkeys."""
     site = seals.passkey_site()
     if site is None:
-        raise NotFound("This site is reached by a bare IP address, for which browsers make no passkeys.")
+        raise NotFound(
+            "The address of this site (the setting BASE_URL) is a bare IP address, for which browsers make no passkeys."
+        )
     return site
 
 

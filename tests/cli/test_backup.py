@@ -261,8 +261,44 @@ def test_nobody_comes_back_with_a_backup(site: Flask, cluster: str, tmp_path: Pa
         result = run(fresh, "restore", str(path), "--verify")
         assert result.exit_code == 0, result.output
         assert "Erased again: 1 account," in result.stderr
+        assert "Warning" not in result.stderr
         assert "ada@example.org" not in session.execute(text("select email from users")).scalars().all()
         assert gamification.verify_ledger() == ()
+
+
+def test_on_a_new_machine_the_list_beside_the_backups_counts(
+    site: Flask, cluster: str, tmp_path: Path
+) -> None:
+    """Every backup brings the list in its folder up to date, so the newest one serves older ones too."""
+    old = tmp_path / "kept" / "old.codyverse"
+    keep_data_in(site, tmp_path / "data")
+    assert run(site, "backup", str(old)).exit_code == 0
+    assert (old.parent / "erasures.txt").read_text() == ""
+    assert run(site, "users", "erase", "ada@example.org", "--now", "--yes").exit_code == 0
+    assert run(site, "backup", str(old.with_name("new.codyverse"))).exit_code == 0
+    with empty_site(cluster) as fresh:
+        keep_data_in(fresh, tmp_path / "new-machine")
+        result = run(fresh, "restore", str(old))
+        assert result.exit_code == 0, result.output
+        assert "Erased again: 1 account," in result.stderr
+        assert (
+            f"Warning: the list of those who were erased, {tmp_path / 'new-machine' / 'erasures.txt'},"
+            in result.stderr
+        )
+        assert f"only those in {old.parent / 'erasures.txt'}" in result.stderr
+        assert "ada@example.org" not in session.execute(text("select email from users")).scalars().all()
+
+
+def test_a_restore_without_any_list_says_so(site: Flask, backup: Path, cluster: str, tmp_path: Path) -> None:
+    backup.with_name("erasures.txt").unlink()
+    with empty_site(cluster) as fresh:
+        url = fresh.extensions["settings"].database_url
+        words = ("restore", str(backup), "--verify")
+        done = flask(url, *words, CODYVERSE_DATA=str(tmp_path / "none"), SLOW_QUERY_MS="1", LOG_LEVEL="INFO")
+    assert done.returncode == 0, done.stderr
+    [erased, warned] = done.stderr.splitlines()
+    assert erased == "Erased again: 0 accounts, gone after the backup was made."
+    assert "was not there: nobody who was erased after the backup could be" in warned
 
 
 def test_a_restored_database_that_does_not_agree_is_told(site: Flask, tmp_path: Path, cluster: str) -> None:

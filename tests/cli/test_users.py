@@ -92,6 +92,7 @@ def test_an_address_that_is_taken(app: Flask) -> None:
     code, output = run(app, "create", "ADA@example.org", "--role", "author")
     assert code == 1
     assert "flask users set-role ADA@example.org author" in output
+    assert run(app, "create", ADA) == (1, f"Error: Somebody has the address {ADA} already.\n")
     assert run(app, "set-role", "ADA@example.org", "author") == (0, "ADA@example.org is now author.\n")
     assert [row["role"] for row in rows(app)] == ["author"]
 
@@ -143,7 +144,33 @@ def test_an_account_is_closed_after_asking(app: Flask) -> None:
     assert run(app, "deactivate", "nobody@example.org", "--yes")[0] == 1
 
 
-@pytest.mark.parametrize("command", ["create", "list", "set-role", "deactivate"])
+def test_a_closed_account_is_opened_again(app: Flask) -> None:
+    make_user(email=ADA)
+    run(app, "deactivate", ADA, "--yes")
+    code, output = run(app, "reset-link", ADA)
+    assert (code, f"flask users activate {ADA}" in output) == (1, True)
+    assert run(app, "activate", "ADA@example.org") == (0, "ADA@example.org is active again.\n")
+    assert rows(app)[0]["deactivatedAt"] is None
+    Visitor(app).sign_in(ADA).get("/dashboard")
+    assert run(app, "activate", ADA) == (1, f"Error: {ADA} is not deactivated.\n")
+    nobody = "nobody@example.org"
+    assert run(app, "activate", nobody) == (1, f"Error: Nobody has the address {nobody}.\n")
+
+
+def test_who_was_erased_is_not_opened_again(app: Flask) -> None:
+    gone = f"erased-{make_user(email=ADA)}@invalid"
+    assert run(app, "erase", ADA, "--now", "--yes")[0] == 0
+    assert run(app, "activate", gone) == (1, f"Error: Nobody has the address {gone}.\n")
+    assert rows(app)[0]["deactivatedAt"]
+
+
+def test_nobody_is_told_of_a_second_factor_that_was_none(app: Flask) -> None:
+    make_user(email=ADA)
+    assert run(app, "reset-second-factor", ADA, "--yes") == (1, f"Error: {ADA} has no second factor.\n")
+    assert session.execute(text("select count(*) from mails")).scalar_one() == 0
+
+
+@pytest.mark.parametrize("command", ["create", "list", "set-role", "deactivate", "activate"])
 def test_help(app: Flask, command: str) -> None:
     code, output = run(app, command, "--help")
     assert code == 0

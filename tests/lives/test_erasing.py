@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from codyverse import jobs
 from codyverse.accounts import people, profiles, tokens
+from codyverse.accounts.models import SecondFactor
 from codyverse.archives import erasures
 from codyverse.core.clock import now
 from codyverse.core.database import db, session, unit_of_work
@@ -209,8 +210,11 @@ def test_the_commands(here: Flask) -> None:
 def test_help_for_who_is_locked_out(here: Flask, words: tuple[str, ...]) -> None:
     command, *rest = words
     with here.app_context():
-        make_user(email=ADA)
+        ada = make_user(email=ADA)
         visitor = Visitor(here).sign_in(ADA)
+        if command == "reset-second-factor":
+            session.add(SecondFactor(user_id=ada, sealed_secret="", created_at=now(), confirmed_at=now()))
+        session.commit()
         session.remove()
         done = here.test_cli_runner().invoke(args=["users", command, ADA, *rest])
         assert done.exit_code == 0, done.output

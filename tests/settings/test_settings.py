@@ -38,6 +38,8 @@ def test_nothing_has_to_be_set_for_development(tmp_path: Path) -> None:
     assert settings.ratelimit_storage_uri == "memory://"
     assert (settings.log_format, settings.session_cookie_secure) == ("text", False)
     assert settings.content_dir == ROOT / "content"
+    assert settings.backup_dir == tmp_path / "backups"
+    assert load_settings(TESTING | {"BACKUP_DIR": "kept"}).backup_dir == ROOT / "kept"
 
 
 def test_four_settings_make_production() -> None:
@@ -237,6 +239,14 @@ def test_secrets_are_never_repeated() -> None:
         ({"SECRET_KEY": "x" * 31}, "SECRET_KEY has 31 characters and is too short: write at least 32"),
         ({"SECRET_KEY": "change-me" * 4}, "SECRET_KEY is easy to guess: write at least 32"),
         ({"SECRET_KEY": "0" * 64}, "SECRET_KEY is easy to guess"),
+        (
+            {"SECRET_KEY": "what `python3 -c 'import secrets; print(secrets.token_hex(32))'` prints"},
+            "SECRET_KEY looks like a text that stands for a key: write at least 32",
+        ),
+        ({"SECRET_KEY": "0123456789-My-Secret-Key-abcdefghij"}, "SECRET_KEY looks like a text that"),
+        ({"SECRET_KEY": "PLACEHOLDER-of-thirty-two-signs-1"}, "SECRET_KEY looks like a text that"),
+        ({"SECRET_KEY": "please-Change-me-before-going-live"}, "SECRET_KEY looks like a text that"),
+        ({"SECRET_KEY": "an-Example-of-what-stands-here-01"}, "SECRET_KEY looks like a text that"),
         ({"BASE_URL": ""}, "BASE_URL is not set, and in production links in messages need it: write"),
         ({"WEBHOOK_NETWORKS": "10.0.0.0/8"}, "WEBHOOK_NETWORKS=10.0.0.0/8 is refused in production"),
         ({"BASE_URL": "http://learn.example.org"}, "BASE_URL=http://learn.example.org is not encrypted"),

@@ -35,6 +35,9 @@ def up(context: click.Context, web: int, demo: bool) -> None:
 
     nginx listens on HOST and PORT. Of PostgreSQL (with a replica) and Valkey those that DATABASE_URL, REPLICA_URLS and
     REDIS_URL do not name are started here. What dies is started again.
+
+    \b
+    Example: flask cluster up --web 4
     """
     settings: Settings = current_app.extensions["settings"]
     folder = _folder()
@@ -51,7 +54,11 @@ def up(context: click.Context, web: int, demo: bool) -> None:
 @cluster.command("restart")
 @with_appcontext
 def restart(*, patience: int = RESTART_SECONDS) -> None:
-    """Replace the running processes of Cody Verse one after another, so that no request is lost: after an update."""
+    """Replace the running processes of Cody Verse one after another, so that no request is lost: after an update.
+
+    \b
+    Example: flask cluster restart
+    """
     folder = _folder()
     before = state.read(folder)
     if before is None:
@@ -72,7 +79,11 @@ def restart(*, patience: int = RESTART_SECONDS) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @with_appcontext
 def status(as_json: bool) -> None:
-    """Which processes run, since when, and how often each was started."""
+    """Which processes run, since when, and how often each was started.
+
+    \b
+    Example: flask cluster status
+    """
     found = state.read(_folder())
     if found is None:
         raise click.ClickException("No cluster runs here: flask cluster up starts one.")
