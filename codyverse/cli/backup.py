@@ -72,7 +72,8 @@ def restore(*, file: Path, key_file: Path | None, verify: bool, as_json: bool) -
     """Put a backup into the empty database that DATABASE_URL names, and bring it to this version.
 
     The whole file is proved before anything is touched; then all of it is put in, or nothing. A database with tables in
-    it is refused. Whoever stands in erasures.txt, beside FILE or in CODYVERSE_DATA, is erased again. Exit status 1 if it was not restored, or if --verify finds something that does not agree.
+    it is refused. Whoever stands in erasures.txt, beside FILE or in CODYVERSE_DATA, is erased again.
+    Exit status 1 if it was not restored, or if --verify finds something that does not agree.
 
     Example: DATABASE_URL=postgresql:///fresh flask restore --verify 2026-11-28-030000.codyverse
     """
