@@ -10,7 +10,9 @@ from codyverse.core.embedded import throwaway
 from config import ROOT
 from tests.conftest import named, statement
 
-COMMANDS = re.findall(r"^```\n(.*?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+COMMANDS = re.findall(
+    r"^```\n(.*?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+)
 ELSEWHERE = {
     "make run": "tests/runtime/test_serve.py",
     "make test": "it runs this test",
