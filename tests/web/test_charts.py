@@ -8,7 +8,7 @@ from codyverse.web.charts import chart, duration, percent, plain
 def test_a_line_is_broken_where_nothing_was_measured_and_a_point_alone_is_seen() -> None:
     made = chart("k", "T", ["a"], [("1", [1.0]), ("2", [2.0]), ("3", [None]), ("4", [4.0])])
     [line] = made.lines
-    assert re.fullmatch(r"M12\.50 [\d.]+L37\.50 [\d.]+M81\.25 [\d.]+H93\.75", line.path)
+    assert re.fullmatch(r"M12\.50 [\d.]+L37\.50 [\d.]+M76\.25 [\d.]+H98\.75", line.path)
     assert line.latest == "4"
     assert made.rows[0] == ("4", ("4",))
     assert made.rows[1] == ("3", ("–",))
