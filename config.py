@@ -63,6 +63,15 @@ def number(name: str, default: int, low: int, high: int) -> Any:
     )
 
 
+def _leads_to_a_host(value: str, *schemes: str) -> bool:
+    """Whether this is an address of one of these schemes, with a host, and with a port that can be one if it names any."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 class Settings(BaseModel):
     """Everything that can be set, checked. Made by `load_settings`."""
 
@@ -262,24 +271,14 @@ class Settings(BaseModel):
     @field_validator("alert_webhook_url")
     @classmethod
     def _alerts(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 443)
-        except ValueError:
-            usable = False
-        if not usable:
+        if not _leads_to_a_host(value, "http", "https"):
             raise ValueError("is not a web address")
         return value
 
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 25)
-        except ValueError:
-            usable = False
-        if not usable:
+        if not _leads_to_a_host(value, "smtp", "smtps"):
             raise ValueError("is not the address of a mail server")
         return value
 
