@@ -203,3 +203,4 @@ def install(app: Flask) -> None:
     monitor.tell.append(on_change)
     app.extensions["database_breaker"].changed.append(metrics.show_breaker)
     heart.beside.append(monitor.begin)
+    heart.afterwards.append(monitor.end)

@@ -73,6 +73,7 @@ class Monitor:
         self._looked = 0.0
         self._thread: threading.Thread | None = None
         self._awake = threading.Event()
+        self._over = threading.Event()
 
     def wake(self) -> None:
         """Something has changed: look soon."""
@@ -127,11 +128,18 @@ class Monitor:
                 self._thread = threading.Thread(target=self._run, name="health", daemon=True)
                 self._thread.start()
 
+    def end(self) -> None:
+        """Look no more in the background. Again is harmless."""
+        self._over.set()
+        self._awake.set()
+
     def _run(self) -> None:
-        while True:
+        while not self._over.is_set():
             away = self._last is not None and self._last.database != "connected"
             self._awake.wait(min(self.every, SECONDS_WHILE_AWAY) if away else self.every)
             self._awake.clear()
+            if self._over.is_set():
+                return
             try:
                 self.look()
             except Exception:

@@ -105,6 +105,8 @@ class Heartbeat:
         self.streams: Callable[[], int] = lambda: 0
         self.beside: list[Callable[[], object]] = []
         """What else begins with the first beat."""
+        self.afterwards: list[Callable[[], object]] = []
+        """What ends with the last one."""
         self.started_at = now()
         self._pid = 0
         self._beating = threading.Lock()
@@ -140,6 +142,8 @@ class Heartbeat:
         if self._stop.is_set() or self._pid != os.getpid():
             return
         self._stop.set()
+        for end in self.afterwards:
+            end()
         self.beat(last=True)
 
     def busy(self, seconds: float) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from codyverse.core.database import db
-from tests.cluster.pair import Pair, a_pair, eventually
+from tests.cluster.pair import Pair, a_pair
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from codyverse.core.embedded.replica import replica_of, superuser_url
 from codyverse.core.embedded.valkey import EmbeddedValkey
 from codyverse.core.replicas import Replicas, replicas
 from tests.conftest import FreshClient, settings_for
+from tests.waiting import eventually
 
 MOST_LAG = 2
 
@@ -37,16 +37,6 @@ def ask(lease: Lease, query: str) -> list[tuple]:
             return cursor.fetchall()
     finally:
         connection.close()
-
-
-def eventually(fact: Callable[[], object], seconds: float = 30) -> bool:
-    """Whether it becomes true."""
-    deadline = time.monotonic() + seconds
-    while not fact():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @dataclass

@@ -16,7 +16,7 @@ import pytest
 
 from codyverse.cli.cluster.parts import Part, answers
 from codyverse.core import metrics_folder
-from tests.cluster.pair import eventually
+from tests.waiting import eventually
 
 DOOR = Path(__file__).with_name("door.py")
 

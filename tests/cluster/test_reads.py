@@ -12,9 +12,10 @@ from codyverse.accounts import sessions
 from codyverse.core.database import db, on_primary, read_from, session, unit_of_work
 from codyverse.progress.reports import report_completion
 from tests.api.client import Program, token_for
-from tests.cluster.pair import MOST_LAG, Pair, ask, eventually
+from tests.cluster.pair import MOST_LAG, Pair, ask
 from tests.domains.study import Plan, make_course
 from tests.factories import make_user
+from tests.waiting import eventually
 
 CUT = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'codyverse'"
 

@@ -24,6 +24,7 @@ from codyverse.http.access import begin_session
 from tests.domains.study import answer_all, start
 from tests.e2e.conftest import serve
 from tests.factories import make_user
+from tests.waiting import eventually
 
 TABS = 2
 """Each learner sends everything from so many browsers at once, so that a kill meets double sendings as well."""
@@ -96,8 +97,8 @@ class Hall:
         assert self.process is not None
         self.process.wait(timeout=30)
         port = int(self.env["PORT"])
-        _until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) != 0, "the port is free")
-        _until(_is_quiet, "no transaction is open")
+        assert eventually(lambda: not _takes_calls(port)), "the port is not free"
+        assert eventually(_is_quiet), "a transaction stays open"
 
     def learners(self, count: int) -> list[Learner]:
         """New learners, each with every lesson answered an hour ago and none finished."""
@@ -194,9 +195,6 @@ def _is_quiet() -> bool:
     return busy == 0
 
 
-def _until(fact, what: str) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(600):
-        if fact():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"waited in vain until {what}")
+def _takes_calls(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -185,8 +185,11 @@ class Walk:
             place = self.page.locator(f'[name="match-{left}"]')
             if self.by == "keys":
                 self.tab_to(place)
-                letter = place.locator(f'option[value="{right}"]').inner_text()[0]
-                self.page.keyboard.type(letter)
+                last = place.locator("option").last
+                self.page.keyboard.press("End")
+                expect(place).to_have_value(last.get_attribute("value") or "")
+                # From the last one on, the list is searched from its head: no other option may begin with such a letter.
+                self.page.keyboard.type(place.locator(f'option[value="{right}"]').inner_text()[0])
                 expect(place).to_have_value(right)
             else:
                 place.select_option(right)

@@ -8,6 +8,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from codyverse import create_app
+from codyverse.core import heartbeat
 from codyverse.core.database import db
 from config import load_settings
 from tests.conftest import FreshClient
@@ -52,6 +53,7 @@ def served(own_server: Postgres) -> Iterator[Served]:
         yield Served(app, own_server)
     finally:
         own_server.start_again()
+        heartbeat.of(app).end()
         with app.app_context():
             db.session.remove()
             db.engine.dispose()

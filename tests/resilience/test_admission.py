@@ -1,8 +1,7 @@
 """The gate at the door: who works, who waits in which order, who is told at once to come again, and in which words."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -10,17 +9,10 @@ from werkzeug.test import Client
 
 from codyverse.http.admission import FREE, SAID, SPARE, Door, Gate, threads_for
 from codyverse.web.errors import busy_page
+from tests.waiting import eventually
 from tests.web.visits import HTMX, Visitor, checked
 
 PATIENT = 30.0
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(3000):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it does not become true")
 
 
 def waiting(gate: Gate, names: str, came: list[str]) -> list[threading.Thread]:
@@ -30,7 +22,7 @@ def waiting(gate: Gate, names: str, came: list[str]) -> list[threading.Thread]:
         thread = threading.Thread(target=lambda name=name: came.append(name) if gate.enter() else None)
         before = gate.load().waiting
         thread.start()
-        until(lambda before=before: gate.load().waiting == before + 1)
+        assert eventually(lambda before=before: gate.load().waiting == before + 1)
         threads.append(thread)
     return threads
 
@@ -45,7 +37,7 @@ def test_so_many_work_so_many_wait_in_order_and_the_next_is_refused() -> None:
     assert (load.busy, load.waiting, load.refused) == (2, 3, 1)
     for expected in ("a", "ab", "abc"):
         gate.leave(0.0)
-        until(lambda expected=expected: "".join(came) == expected)
+        assert eventually(lambda expected=expected: "".join(came) == expected)
     for thread in threads:
         thread.join(30)
     for _ in range(2):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import text
+from werkzeug.test import TestResponse
 
 from codyverse.core.database import session
 from codyverse.gamification.services import verify_ledger
@@ -11,6 +12,7 @@ from codyverse.progress import queries
 from tests.domains.study import Plan, asking, make_course, start
 from tests.factories import make_user
 from tests.resilience.conftest import Served
+from tests.waiting import eventually
 from tests.web.visits import HTMX, Page, Visitor, checked
 
 BANNER = "You can read on."
@@ -123,8 +125,11 @@ def test_a_password_is_not_written_onto_the_page(served: Served) -> None:
 
 def back(visitor: Visitor, path: str) -> Page:
     """The page once the breaker has found that the database is there again."""
-    for _ in range(400):
-        response = visitor.client.get(path)
-        if response.status_code == 200 and BANNER not in response.text:
-            return checked(response)
-    raise AssertionError("it does not come back")
+    seen: list[TestResponse] = []
+
+    def whole() -> bool:
+        seen.append(visitor.client.get(path))
+        return seen[-1].status_code == 200 and BANNER not in seen[-1].text
+
+    assert eventually(whole), "it does not come back"
+    return checked(seen[-1])

@@ -3,10 +3,8 @@
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -31,6 +29,7 @@ from tests.e2e.conftest import free_port
 from tests.factories import make_user
 from tests.resilience.conftest import SETTINGS
 from tests.resilience.postgres import own_postgres
+from tests.waiting import eventually
 from tools.machine import server
 
 pytestmark = pytest.mark.drill
@@ -97,11 +96,11 @@ def at_once(app: Flask, act: Callable[[], Any]) -> list[Any]:
 
 
 def _wait_for(port: int) -> None:
-    for _ in range(300):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.02)
-    raise AssertionError("PgBouncer does not start")
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    assert eventually(answers), "PgBouncer does not start"
 
 
 def test_connections_are_really_shared(behind: Flask) -> None:

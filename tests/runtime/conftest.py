@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.people import Person, eventually, is_quiet, kill_all, processes_of
+from tests.runtime.people import Person, is_quiet, kill_all, processes_of
+from tests.waiting import eventually
 
 Hire = Callable[..., Person]
 

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +102,6 @@ def answers(person: Person, statement: str) -> Any:
         return person.take().sql(statement)
     except AssertionError:
         return None
-
-
-def eventually(true: Callable[[], bool], seconds: float = 20) -> bool:
-    """Whether it becomes true in time; for what the kernel and PostgreSQL do on their own."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def is_quiet(folder: Path) -> bool:

@@ -13,7 +13,8 @@ import pytest
 
 from codyverse.core.embedded import EmbeddedPostgresError, account, cluster, keeper, programs
 from tests.runtime.conftest import Hire
-from tests.runtime.people import Person, eventually, is_quiet, kill_all, postmaster_of
+from tests.runtime.people import Person, is_quiet, kill_all, postmaster_of
+from tests.waiting import eventually
 
 
 @pytest.fixture

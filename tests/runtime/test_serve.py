@@ -18,7 +18,8 @@ import pytest
 
 from config import NAMES, ROOT
 from tests.runtime.conftest import open_folder
-from tests.runtime.people import eventually, is_quiet, keeper_of
+from tests.runtime.people import is_quiet, keeper_of
+from tests.waiting import eventually
 
 FLASK = [sys.executable, "-m", "flask"]
 
