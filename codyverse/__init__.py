@@ -5,7 +5,6 @@ from typing import Any
 
 import psycopg2
 from flask import Flask
-from flask_compress import Compress
 from flask_migrate import Migrate
 from jinja2 import StrictUndefined
 from sqlalchemy.engine import make_url
@@ -18,7 +17,7 @@ from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.telemetry import configure_logs
-from codyverse.http.lean import LeanFlask, LeanTemplate
+from codyverse.http.lean import LeanCompress, LeanFlask, LeanTemplate
 from codyverse.web.assets import init_app as install_assets
 from config import ROOT, Settings, load_settings
 
@@ -68,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         most_lag_s=settings.replica_max_lag_s,
     )
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
-    Compress(app)
+    LeanCompress(app)
     install_assets(app)
     app.wsgi_app = _ended_bodies(app.wsgi_app)  # type: ignore[method-assign]
     wiring.install()

@@ -4,12 +4,16 @@ Each class is the library's own with one answer remembered. What that saves is i
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSessionInterface
-from flask_limiter import Limiter
+from flask_compress import Compress
+from flask_limiter import Limiter, RequestLimit
+from flask_limiter._limits import RuntimeLimit
+from flask_limiter.errors import RateLimitExceeded
 from flask_talisman import Talisman
+from flask_wtf.csrf import CSRFProtect
 from itsdangerous import URLSafeTimedSerializer
 from jinja2 import Template
 from jinja2.environment import TemplateModule
@@ -49,16 +53,23 @@ class LeanFlask(Flask):
 
 
 class LeanTalisman(Talisman):  # type: ignore[misc]
-    """No view has options of its own, and no policy a nonce: the headers are the same for all requests of a scheme."""
+    """No view has options of its own, no policy a nonce, nothing is sent on to https: the headers are the same for all
+    requests of a scheme, and before the request there is nothing to do."""
 
     _known: dict[tuple[bool, str | None], list[tuple[str, str]]]
 
     def init_app(self, app: Flask, **options: Any) -> None:
+        assert not options["force_https"]
         self._known = {}
         super().init_app(app, **options)
+        hooks = app.before_request_funcs[None]
+        hooks[:] = [each for each in hooks if each not in (self._force_https, self._make_nonce)]
+        if self.session_cookie_secure:
+            app.config["SESSION_COOKIE_SECURE"] = True
 
     def _set_response_headers(self, response: Response) -> Response:
-        scheme = (request.is_secure, request.headers.get("X-Forwarded-Proto"))
+        environ = request.environ
+        scheme = (environ["wsgi.url_scheme"] in ("https", "wss"), environ.get("HTTP_X_FORWARDED_PROTO"))
         known = self._known.get(scheme)
         if known is None:
             sample: Response = super()._set_response_headers(Response())
@@ -71,8 +82,38 @@ class LeanTalisman(Talisman):  # type: ignore[misc]
         return response
 
 
+class LeanCompress(Compress):
+    """What is too short, or has no body, is not looked at: it only tells caches that the encoding is negotiated."""
+
+    def after_request(self, response: Response | None) -> Response:
+        if response is None or response.is_streamed or (response.content_length or 0) >= self._least:
+            return super().after_request(response)
+        vary = response.headers.get("Vary")
+        if vary is None:
+            response.headers["Vary"] = "Accept-Encoding"
+        elif "accept-encoding" not in vary.lower():
+            response.headers["Vary"] = f"{vary}, Accept-Encoding"
+        return response
+
+    def init_app(self, app: Flask) -> None:
+        super().init_app(app)
+        self._least: int = app.config["COMPRESS_MIN_SIZE"]
+
+
+class LeanCSRF(CSRFProtect):  # type: ignore[misc]
+    """A request that cannot change anything needs no look at whether its view is exempt."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        if request.method in current_app.config["WTF_CSRF_METHODS"]:
+            super().protect(apply_exemptions)
+
+
 class LeanLimiter(Limiter):
-    """What is exempt is let through before anything is looked up; what counts while Valkey is away is patient."""
+    """What is exempt is let through before anything is looked up; a view that has no limits of its own meets the one that
+    all have, on a short way; what counts while Valkey is away is patient."""
+
+    _known: ClassVar[dict[str, RuntimeLimit | None]] = {}
+    """By the words of the setting."""
 
     def init_app(self, app: Flask) -> None:
         super().init_app(app)
@@ -80,10 +121,40 @@ class LeanLimiter(Limiter):
         self._fallback_limiter = STRATEGIES[self._strategy or "fixed-window"](self._fallback_storage)
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        view = current_app.view_functions.get(request.endpoint or "")
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        view = current_app.view_functions.get(asked.endpoint or "")
         if in_middleware and getattr(view, "no_limit", False):
             return
-        super()._check_request_limit(callable_name, in_middleware)
+        everybodys = self._everybodys() if in_middleware and view is not None else None
+        if everybodys is None or self._storage_dead or asked.method == "OPTIONS":
+            super()._check_request_limit(callable_name, in_middleware)
+        else:
+            self._count(everybodys, asked)
+
+    def _everybodys(self) -> RuntimeLimit | None:
+        """The limit that all requests meet, if that is one, and a plain one."""
+        declared = self.limit_manager._application_limits
+        if len(declared) != 1 or self._meta_limits or not callable(declared[0].limit_provider):
+            return None
+        said = declared[0].limit_provider()
+        if said not in self._known:
+            limits = self.limit_manager.application_limits
+            self._known[said] = limits[0] if len(limits) == 1 else None
+        return self._known[said]
+
+    def _count(self, limit: RuntimeLimit, asked: Request) -> None:
+        """As the library does it; a count that fails is left to the library, which knows what to do then."""
+        args = [self._key_prefix, limit.key_func(), limit.scope_for(asked.endpoint or "", asked.method)]
+        try:
+            let_in = self.limiter.hit(limit.limit, *args)
+        except Exception:  # noqa: BLE001 - whatever a storage raises
+            super()._check_request_limit(None, in_middleware=True)
+            return
+        met = RequestLimit(self, limit.limit, args, not let_in, limit.shared)
+        context = self.context
+        context.view_rate_limit, context.view_rate_limits = met, [met]
+        if not let_in:
+            raise RateLimitExceeded(limit)
 
 
 class LeanTemplate(Template):

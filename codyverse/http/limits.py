@@ -6,6 +6,7 @@ A whole class sits behind one address, so what is limited there are failed sign-
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any, TypeVar
@@ -33,7 +34,11 @@ def who() -> str:
 
 def remote_address() -> str:
     """Where the request comes from. Of IPv6 the first 64 bits: one household or class has all that follow."""
-    text = get_remote_address()
+    return _name_of(get_remote_address())
+
+
+@lru_cache(4096)
+def _name_of(text: str) -> str:
     try:
         found = ip_address(text.partition("%")[0])
     except ValueError:

@@ -5,14 +5,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
-from flask_wtf.csrf import CSRFProtect
 from werkzeug.datastructures import ContentSecurityPolicy
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import IntegerConverter
 
-from codyverse.http.lean import LeanTalisman
+from codyverse.http.lean import LeanCSRF, LeanTalisman
 
-csrf = CSRFProtect()
+csrf = LeanCSRF()
 View = TypeVar("View", bound=Callable[..., Any])
 BIGINT_MAX = 2**63 - 1
 MOST_DRAINED = 32 * 2**20
