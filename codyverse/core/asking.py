@@ -26,11 +26,12 @@ Found = tuple[Any, ...]
 @dataclass(slots=True)
 class _Made:
     """A statement as the driver takes it; `fixed` are the values that stand in it, `processors` turn some of those given,
-    `shape` gives a row its names, from the first answer on."""
+    `kinds` are the types of its columns where it names them, `shape` makes a row of what came, from the first answer on."""
 
     text: str
     fixed: dict[str, Any]
     processors: dict[str, Callable[[Any], Any]]
+    kinds: list[Any]
     shape: Callable[[Found], Any] | None = None
 
 
@@ -131,7 +132,7 @@ def _send(connection: Connection, statement: Executable, values: Mapping[str, An
             told(connection, cursor, made.text, given, None, False)
         if cursor.description is None:
             return []
-        shape = made.shape or _shape(made, cursor.description)
+        shape = made.shape or _shape(made, cursor.description, connection.dialect)
         return [shape(row) for row in cursor.fetchall()]
     except psycopg2.Error as fault:
         connection._handle_dbapi_exception(fault, made.text, given, cursor, None)  # always raises
@@ -144,17 +145,24 @@ def _make(statement: Executable, connection: Connection) -> _Made:
     assert isinstance(compiled, SQLCompiler)
     if compiled.post_compile_params or compiled.literal_execute_params or compiled.escaped_bind_names:
         raise TypeError("a statement whose text depends on its values; ask for it through the session")
-    for column in compiled._result_columns:
-        if column[3]._cached_result_processor(connection.dialect, None) is not None:
-            raise TypeError(f"the column {column[0]} is not as the driver gives it; ask through the session")
     fixed = dict(compiled.construct_params(_check=False))
     processors: Any = compiled._bind_processors
-    return _Made(str(compiled), fixed, dict(processors))
+    return _Made(str(compiled), fixed, dict(processors), [column[3] for column in compiled._result_columns])
 
 
-def _shape(made: _Made, described: Sequence[Sequence[Any]]) -> Callable[[Found], Any]:
+def _shape(made: _Made, described: Sequence[Sequence[Any]], dialect: Any) -> Callable[[Found], Any]:
+    """Gives a row its names; values become what SQLAlchemy would make of them, which for nearly all is what they are."""
     names = [each[0] for each in described]
-    found = namedtuple("Found", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 - the statement names them
-    make: Callable[[Found], Any] = found._make
-    made.shape = make
-    return make
+    named: Any = namedtuple("Found", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 - the statement names them
+    kinds = made.kinds if len(made.kinds) == len(names) else [None] * len(names)
+    turns = [
+        kind and kind._cached_result_processor(dialect, column[1])
+        for kind, column in zip(kinds, described, strict=True)
+    ]
+
+    def turned(row: Found) -> Any:
+        return named._make(turn(value) if turn else value for turn, value in zip(turns, row, strict=True))
+
+    made.shape = turned if any(turns) else named._make
+    assert made.shape is not None
+    return made.shape

@@ -121,11 +121,11 @@ def exempt(view: View) -> View:
 
 def seconds_to_wait() -> int:
     """In how many seconds, at least 1, the limit that this request met lets the next one through; the same all through it."""
-    if "seconds_to_wait" not in g:
+    noted: dict[str, int] = g._get_current_object().__dict__
+    if "seconds_to_wait" not in noted:
         limit = limiter.current_limit
-        g.seconds_to_wait = max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
-    seconds: int = g.seconds_to_wait
-    return seconds
+        noted["seconds_to_wait"] = max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
+    return noted["seconds_to_wait"]
 
 
 def _tell(response: Response) -> Response:
@@ -136,9 +136,9 @@ def _tell(response: Response) -> Response:
             RedisError
         ):  # it went away since the request was counted: then there is nothing to tell
             remaining, reset = max(0, limit.remaining), seconds_to_wait()
-            response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-            response.headers["RateLimit-Remaining"] = str(remaining)
-            response.headers["RateLimit-Reset"] = str(reset)
+            response.headers.add("RateLimit-Limit", str(limit.limit.amount))
+            response.headers.add("RateLimit-Remaining", str(remaining))
+            response.headers.add("RateLimit-Reset", str(reset))
     return response
 
 

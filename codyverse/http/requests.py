@@ -46,7 +46,7 @@ def _note_wait() -> None:
 def _end(response: Response) -> Response:
     asked, noted = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
     seconds = time.perf_counter() - noted.began
-    response.headers["X-Request-Id"] = noted.request_id
+    response.headers.add("X-Request-Id", noted.request_id)
     status, endpoint = response.status_code, asked.endpoint or "none"
     metrics.requests.labels(endpoint, asked.method, status).inc()
     metrics.request_seconds.labels(endpoint).observe(seconds)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select
 
-from codyverse.core.database import session
+from codyverse.core.asking import ask
 from codyverse.core.errors import NotFound
 from codyverse.courses import exercises
 from codyverse.courses import queries as courses
@@ -197,7 +197,7 @@ def player_after(user_id: int, attempt_id: int, step_id: int) -> PlayerView:
 
 def _steps(user_id: int, attempt_id: int) -> list[Row[*tuple[Any, ...]]]:
     which = {"user_id": user_id, "attempt_id": attempt_id}
-    rows = list(session.connection().execute(_PLAYER, which))
+    rows = ask(_PLAYER, which)
     if not rows:
         raise NotFound("There is no such attempt.")
     return rows
@@ -300,7 +300,7 @@ _COMPLETION = (
 def completion(user_id: int, attempt_id: int) -> Completion:
     """A finished attempt of the learner's own, with how each asking step went. Raises NotFound, also while it is open."""
     which = {"user_id": user_id, "attempt_id": attempt_id}
-    rows = session.connection().execute(_COMPLETION, which).all()
+    rows = ask(_COMPLETION, which)
     if not rows:
         raise NotFound("There is no such finished attempt.")
     first = rows[0]
