@@ -17,7 +17,7 @@ from tests.waiting import eventually
 TOLD = select(
     literal(7, Integer).label("number"),
     cast(literal("1.50"), Numeric(5, 2)).label("price"),
-    cast(bindparam("given"), JSONB).label("kept"),
+    cast(bindparam("given", type_=JSONB), JSONB).label("kept"),
     func.make_date(2026, 11, 28).label("day"),
     cast(bindparam("at"), Text).label("words"),
 )
