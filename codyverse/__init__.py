@@ -89,8 +89,9 @@ def _own_config(settings: Settings) -> dict[str, Any]:
         "PERMANENT_SESSION_LIFETIME": 90 * 24 * 3600,
         "SESSION_REFRESH_EACH_REQUEST": False,
         "COMPRESS_ALGORITHM": ["zstd", "br", "gzip"],
-        "COMPRESS_BR_LEVEL": 4,
+        "COMPRESS_BR_LEVEL": 2,  # level 4 costs 2.5 times as much for 6 % fewer bytes
         "COMPRESS_ZSTD_LEVEL": 3,
+        "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": False,  # LeanCompress does, where something is asked
         "COMPRESS_MIN_SIZE": 1200,  # what fits into one packet gets no faster
         "COMPRESS_MIMETYPES": ["text/html", "application/json", "image/svg+xml", "text/plain"],
         "PROPAGATE_EXCEPTIONS": True if settings.environment == "testing" else None,

@@ -3,31 +3,71 @@
 Each class is the library's own with one answer remembered. What that saves is in docs/decisions/reads.md.
 """
 
+import time
+from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from flask import Flask, Request, Response, current_app, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_compress import Compress
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFProtect
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from jinja2 import Template
 from jinja2.environment import TemplateModule
-from jinja2.runtime import Context
+from jinja2.runtime import Context, Macro
 from limits.strategies import STRATEGIES
 
 from codyverse.http.counting import PatientMemory
 
+MOST_COOKIES = 5_000
+
 
 class _Sessions(SecureCookieSessionInterface):
-    """Signed cookies, with one signer for as long as the keys are the same."""
+    """Signed cookies, with one signer for as long as the keys are the same, and each cookie's signature checked once.
+
+    A browser sends the same cookie again and again. What is remembered of one is what was signed, and when, so that it
+    ends when its time is over; and only plain values, which no request can change for the next.
+    """
 
     def __init__(self) -> None:
         self._made: tuple[object, URLSafeTimedSerializer] | None = None
+        self._checked: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        sent = request.cookies.get(self.get_cookie_name(app))
+        if not sent:
+            return super().open_session(app, request)
+        signer = self.get_signing_serializer(app)
+        if signer is None:
+            return None
+        oldest = time.time() - app.permanent_session_lifetime.total_seconds()
+        known = self._checked.get(sent)
+        if known is None:
+            known = self._check(signer, sent)
+        if known is None or known[0] < oldest:
+            return super().open_session(app, request)
+        return SecureCookieSession(known[1])
+
+    def _check(self, signer: URLSafeTimedSerializer, sent: str) -> tuple[float, dict[str, Any]] | None:
+        try:
+            told, at = signer.loads(sent, return_timestamp=True)
+        except BadSignature:
+            return None
+        if not all(isinstance(value, str | int | bool | None) for value in told.values()):
+            return None
+        known = (at.timestamp(), told)
+        self._checked[sent] = known
+        while len(self._checked) > MOST_COOKIES:
+            with suppress(KeyError):  # two requests at once
+                self._checked.popitem(last=False)
+        return known
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         keys = (app.secret_key, tuple(app.config["SECRET_KEY_FALLBACKS"] or ()))
@@ -36,6 +76,7 @@ class _Sessions(SecureCookieSessionInterface):
             if made is None:
                 return None
             self._made = (keys, made)
+            self._checked = OrderedDict()
         return self._made[1]
 
 
@@ -87,7 +128,10 @@ class LeanCompress(Compress):
 
     def after_request(self, response: Response | None) -> Response:
         if response is None or response.is_streamed or (response.content_length or 0) >= self._least:
-            return super().after_request(response)
+            packed = super().after_request(response)
+            if "HTTP_IF_NONE_MATCH" in request.environ and not packed.is_streamed:
+                packed.make_conditional(request)  # what is compressed has a tag of its own
+            return packed
         vary = response.headers.get("Vary")
         if vary is None:
             response.headers["Vary"] = "Accept-Encoding"
@@ -157,10 +201,19 @@ class LeanLimiter(Limiter):
             raise RateLimitExceeded(limit)
 
 
+DRAWINGS = ("components/icon.html", "components/cody.html", "components/nav.html")
+"""Templates whose macros depend on what they are given and on nothing else: each is drawn once for that."""
+
+
 class LeanTemplate(Template):
     """No template gets globals of its own, so that what an import gives is the same each time."""
 
     def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:  # noqa: ARG002 - jinja's signature
         if self._module is None:
-            self._module = self.make_module()
+            module = self.make_module()
+            if self.name in DRAWINGS:
+                for name, macro in vars(module).items():
+                    if isinstance(macro, Macro):
+                        setattr(module, name, lru_cache(4096, typed=True)(macro))  # text is not markup
+            self._module = module
         return self._module
