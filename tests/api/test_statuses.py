@@ -284,6 +284,7 @@ def as_served(url: str) -> Iterator[Flask]:
         "DATABASE_URL": url,
         "SECRET_KEY": "a-key-for-this-test-and-nothing-else",
         "LOG_LEVEL": "CRITICAL",
+        "METRICS_EVERY_S": "0",
         "RATELIMIT_DEFAULT": "100000 per minute",
     }
     app = create_app(load_settings(values))

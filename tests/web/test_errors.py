@@ -73,6 +73,7 @@ def real_app(cluster: str) -> Iterator[Flask]:
             "DATABASE_URL": named(cluster, "cv_broken"),
             "SECRET_KEY": "a-key-for-this-test-and-nothing-else",
             "LOG_LEVEL": "CRITICAL",
+            "METRICS_EVERY_S": "0",
         }
     )
     app = create_app(settings)
@@ -105,6 +106,7 @@ def test_a_database_that_is_gone_is_503_with_retry_after(cluster: str) -> None:
             "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
             "SECRET_KEY": "a-key-for-this-test-and-nothing-else",
             "LOG_LEVEL": "CRITICAL",
+            "METRICS_EVERY_S": "0",
         }
     )
     response = create_app(settings).test_client().get("/courses")
