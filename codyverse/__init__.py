@@ -12,7 +12,7 @@ from whitenoise import WhiteNoise
 
 from codyverse import alerting, api, cli, http, web, wiring
 from codyverse.accounts import passwords
-from codyverse.core import cache, heartbeat, replicas, resilience, statements
+from codyverse.core import cache, heartbeat, memory, replicas, resilience, statements
 from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
@@ -29,6 +29,7 @@ YEAR = 365 * 24 * 3600
 def create_app(settings: Settings | None = None) -> Flask:
     """The application, ready to serve. Connects to nothing: the database is reached (or started) at its first use."""
     settings = settings or load_settings()
+    memory.give_large_blocks_back()
     app = LeanFlask(
         __name__,
         root_path=str(ROOT / "codyverse"),

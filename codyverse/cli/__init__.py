@@ -1,43 +1,33 @@
 """The commands: flask backup, badges, cache, cluster, users, content, ledger, demo, doctor, health, jobs, restore, worker, serve, stats, tokens."""
 
+import click
 from flask import Flask
+from flask.cli import AppGroup
 
-from codyverse.cli import (
-    backup,
-    badges,
-    cache,
-    cluster,
-    content,
-    demo,
-    doctor,
-    jobs,
-    ledger,
-    lives,  # noqa: F401 - importing adds to `flask users`
-    serve,
-    site,
-    tokens,
-    users,
-)
+
+class _Commands(AppGroup):
+    """Loaded when a command is asked for: the processes that answer requests never need them, nor what they bring along."""
+
+    _loaded = False
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        self._load()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._load()
+        return super().list_commands(ctx)
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        from codyverse.cli.commands import COMMANDS
+
+        for command in COMMANDS:
+            self.add_command(command)
 
 
 def install(app: Flask) -> None:
     """Attach all commands."""
-    for command in (
-        backup.backup,
-        backup.restore,
-        badges.badges,
-        cache.cache,
-        cluster.cluster,
-        content.content,
-        demo.demo,
-        doctor.doctor,
-        jobs.jobs,
-        jobs.worker,
-        ledger.ledger,
-        serve.serve,
-        site.health,
-        site.stats,
-        tokens.tokens,
-        users.users,
-    ):
-        app.cli.add_command(command)
+    app.cli = _Commands(app.cli.name)
