@@ -18,12 +18,6 @@ from codyverse.gamification.statements import PLAYER
 from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
 
 _NOTHING = DayTotals(**dict.fromkeys((each.name for each in fields(DayTotals)), 0))
-_GRANT = text("""
-    insert into earned_badges (user_id, badge, earned_at, local_date, attempt_id)
-    select :user_id, wanted.badge, :at, :local_date, :attempt_id from unnest(cast(:badges as text[])) as wanted (badge)
-    on conflict do nothing
-    returning badge
-""")
 _LEARNERS = text("select user_id from players where user_id > :after order by user_id limit :size")
 
 
@@ -90,8 +84,16 @@ def grant_due(settlement: Settlement) -> None:
         touched = [badge for badge in still_open(player) if _touches(settlement, badge)]
         day = None if fact.attempt_id is None else fact.local_date
         settlement.counted = read_counts(fact.user_id, countable(touched), fact.attempt_id, day)
+        if settlement.full_day:  # its last goal is marked when all of this is written
+            _add_a_full_day(settlement.counted)
     if found := _due(player, settlement.counted):
         _grant(settlement, found)
+
+
+def _add_a_full_day(counted: dict[Count, int]) -> None:
+    for count in counted:
+        if fact_of(count).source == "goals":
+            counted[count] += 1
 
 
 _BY_A_DAYS_FIRST_LESSON = frozenset({"weekends", "gaps", "quests", "league_weeks"})
@@ -117,25 +119,16 @@ def _touches(settlement: Settlement, badge: Badge) -> bool:
 
 def _grant(settlement: Settlement, found: tuple[Badge, ...]) -> None:
     fact = settlement.fact
-    values = {
-        "user_id": fact.user_id,
-        "at": fact.at,
-        "local_date": fact.local_date,
-        "attempt_id": fact.attempt_id,
-        "badges": [badge.key for badge in found],
-    }
-    won = set(session.connection().execute(_GRANT, values).scalars())
+    settlement.grant(*(badge.key for badge in found))
     for badge in found:
-        if badge.key in won:
-            details = {"badge": badge.key, "name": badge.name, "says": badge.says}
-            source = f"badge:{badge.key}"
-            settlement.add(
-                Entry("xp", badge.xp, "badge", source, details),
-                Entry("coins", badge.coins, "badge", source, details),
-            )
-            told = (fact.user_id, badge.key, badge.name, badge.rarity, badge.xp, badge.coins)
-            settlement.announce(BadgeEarned(*told, fact.at, fact.local_date))
-    settlement.pay()
+        details = {"badge": badge.key, "name": badge.name, "says": badge.says}
+        source = f"badge:{badge.key}"
+        settlement.add(
+            Entry("xp", badge.xp, "badge", source, details),
+            Entry("coins", badge.coins, "badge", source, details),
+        )
+        told = (fact.user_id, badge.key, badge.name, badge.rarity, badge.xp, badge.coins)
+        settlement.announce(BadgeEarned(*told, fact.at, fact.local_date))
 
 
 def learners(size: int = 500) -> Iterator[int]:
@@ -167,7 +160,11 @@ def sync_badges(user_id: int) -> tuple[Granted, ...]:
 def player_state(user_id: int) -> PlayerState:
     """A player's row as it is now; that of a beginner if there is none."""
     row = session.connection().execute(PLAYER, {"user_id": user_id}).one_or_none()
-    return PlayerState() if row is None else PlayerState(*row)
+    return (
+        PlayerState()
+        if row is None
+        else PlayerState(**dict(row._mapping) | {"badges": frozenset(row.badges)})
+    )
 
 
 def would_grant(user_id: int) -> tuple[Granted, ...]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+import orjson
 from sqlalchemy import Row
 
 from codyverse.accounts.game_days import raise_game_date
@@ -16,6 +17,7 @@ from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.core.events import publish
+from codyverse.core.together import keep, together
 from codyverse.courses import exercises
 from codyverse.courses import queries as courses
 from codyverse.courses.exercises import Verdict
@@ -94,35 +96,26 @@ def _answer(user_id: int, state: Row[*tuple[Any, ...]], step_id: int, try_no: in
     first_try = verdict.correct and try_no == 1 and not state.met_before
     when = _when(user_id, state, at)
     gap = max(timedelta(0), at - state.counted_to)
-    day = _day_after(
-        statements.ANSWER,
-        when,
-        user_id=user_id,
-        attempt_id=attempt_id,
-        step_id=step_id,
-        revision_id=state.revision_id,
-        try_no=try_no,
-        answer=answer,
-        correct=verdict.correct,
-        hints=state.hints,
-        gap=min(int(gap.total_seconds()), 2**31 - 1),
-        counts=int(not state.solved),
-        counts_right=int(verdict.correct and not state.solved),
-        counts_first=int(first_try),
-    )
-    publish(
-        StepAnswered(
-            user_id,
-            state.lesson_id,
-            attempt_id,
-            step_id,
-            verdict.correct,
-            first_try,
-            at,
-            when["local_date"],
-            day,
+    with together():
+        day = _day_after(
+            "study",
+            statements.ANSWER,
+            when,
+            user_id=user_id,
+            attempt_id=attempt_id,
+            step_id=step_id,
+            revision_id=state.revision_id,
+            try_no=try_no,
+            answer=orjson.dumps(answer).decode(),
+            correct=verdict.correct,
+            hints=state.hints,
+            gap=min(int(gap.total_seconds()), 2**31 - 1),
+            counts=int(not state.solved),
+            counts_right=int(verdict.correct and not state.solved),
+            counts_first=int(first_try),
         )
-    )
+        told = (state.lesson_id, attempt_id, step_id, verdict.correct, first_try)
+        publish(StepAnswered(user_id, *told, at, when["local_date"], day))
     return verdict
 
 
@@ -203,44 +196,51 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     `lesson_id` is told and the attempt is at another lesson.
     """
     at = now()
-    connection = session.connection()
     whose = {"user_id": user_id, "attempt_id": attempt_id}
-    state = connection.execute(statements.LOCKED_ATTEMPT, whose).one_or_none()
+    state = session.connection().execute(statements.LOCKED_ATTEMPT, whose).one_or_none()
     if state is None or lesson_id not in (None, state.lesson_id):
         raise NotFound("There is no such attempt.")
     if state.completed_at is not None:
         return
-    standing = connection.execute(statements.STANDING, {**whose, "lesson_id": state.lesson_id}).one()
-    if standing.open:
-        steps = "1 step still waits" if standing.open == 1 else f"{standing.open} steps still wait"
+    if state.waiting:
+        steps = "1 step still waits" if state.waiting == 1 else f"{state.waiting} steps still wait"
         raise Conflict(f"{steps} for an answer.", "ATTEMPT_INCOMPLETE")
-    score = rules.score(standing.right, standing.asked)
-    when = _when(user_id, state, at, standing.minutes)
-    day = _day_after(
-        statements.COMPLETE,
-        when,
-        **whose,
-        lesson_id=state.lesson_id,
-        score=rules.stored_score(score),
-        distinct=int(standing.last_local_date != when["local_date"]),
-    )
-    publish(
-        LessonCompleted(
+    _complete(user_id, attempt_id, state, at)
+
+
+def _complete(user_id: int, attempt_id: int, state: Row[*tuple[Any, ...]], at: datetime) -> None:
+    score = rules.score(state.answered_right, state.asked)
+    when = _when(user_id, state, at)
+    with together():
+        day = _day_after(
+            "lesson",
+            statements.COMPLETE,
+            when,
             user_id=user_id,
-            lesson_id=state.lesson_id,
-            lesson_title=standing.title,
-            course_id=standing.course_id,
             attempt_id=attempt_id,
-            first_time=standing.best_score is None,
-            score=score,
-            previous_best=None if standing.best_score is None else Fraction(standing.best_score),
-            seconds=when["seconds"],
-            difficulty=standing.difficulty,
-            at=at,
-            local_date=when["local_date"],
-            day=day,
+            lesson_id=state.lesson_id,
+            course_id=state.course_id,
+            first_time=state.best_score is None,
+            score=rules.stored_score(score),
+            distinct=int(state.last_local_date != when["local_date"]),
         )
-    )
+        publish(
+            LessonCompleted(
+                user_id=user_id,
+                lesson_id=state.lesson_id,
+                lesson_title=state.title,
+                course_id=state.course_id,
+                attempt_id=attempt_id,
+                first_time=state.best_score is None,
+                score=score,
+                previous_best=None if state.best_score is None else Fraction(state.best_score),
+                seconds=when["seconds"],
+                difficulty=state.difficulty,
+                at=at,
+                local_date=when["local_date"],
+                day=day,
+            )
+        )
 
 
 def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Row[*tuple[Any, ...]]:
@@ -257,12 +257,9 @@ def _must_be_open(state: Row[*tuple[Any, ...]]) -> None:
         raise Conflict("This attempt is finished. Begin the lesson again to practise.")
 
 
-def _when(
-    user_id: int, state: Row[*tuple[Any, ...]], at: datetime, minutes: int | None = None
-) -> dict[str, Any]:
+def _when(user_id: int, state: Row[*tuple[Any, ...]], at: datetime) -> dict[str, Any]:
     """The learner's date for an event at `at`, and the study time that it closes."""
-    estimate = state.minutes if minutes is None else minutes
-    time = rules.study_time(state.seconds, state.counted_to, at, estimate)
+    time = rules.study_time(state.seconds, state.counted_to, at, state.minutes)
     return {
         "at": at,
         "local_date": raise_game_date(
@@ -279,8 +276,9 @@ def _when(
     }
 
 
-def _day_after(statement: Any, when: dict[str, Any], **values: Any) -> DayTotals:
-    return DayTotals(*session.connection().execute(statement, when | values).one())
+def _day_after(kind: str, source: str, when: dict[str, Any], **values: Any) -> DayTotals:
+    """Keep a fact; the day with it. What higher rooms have to know of it rides along."""
+    return DayTotals(*keep(kind, source, when | values))
 
 
 def _study(
@@ -290,5 +288,6 @@ def _study(
     when = _when(user_id, state, at)
     step = {"done_at": state.done_at, "hints": state.hints, "draft": state.draft} | changed
     which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
-    day = _day_after(statements.STUDY, when, **which, **step)
+    values = when | which | step
+    day = DayTotals(*session.connection().execute(statements.STUDY, values).one())
     publish(StudyTimeGrew(user_id, state.lesson_id, attempt_id, at, when["local_date"], day))
