@@ -5,18 +5,16 @@ in the statement that keeps the fact; and they put down what they want written, 
 When all handlers have been heard, one statement makes all the calls, in the same transaction.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, TextualSelect, text
 
-from codyverse.core.database import session
-
-_KEY = "codyverse_together"
+from codyverse.core.database import row_of, session
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,9 @@ class Together:
             session.connection().execute(_statement(tuple(told)), values)
 
 
+_now: ContextVar[Together | None] = ContextVar("together", default=None)
+
+
 @cache
 def _statement(calls: tuple[str, ...]) -> TextClause:
     return text("select " + ", ".join(sql.replace(":told", _value(place)) for place, sql in enumerate(calls)))
@@ -59,20 +60,27 @@ def _value(place: int) -> str:
     return f"cast(:told{place} as jsonb)"
 
 
-@contextmanager
-def together() -> Iterator[Together]:
+class together:  # noqa: N801 - reads as what it does
     """Everything in this block is one fact with what follows from it; within another one it is part of that."""
-    info = session.info
-    outer = info.get(_KEY)
-    if outer is not None:
-        yield outer
-        return
-    mine = info[_KEY] = Together()
-    try:
-        yield mine
-        mine.write()
-    finally:
-        info.pop(_KEY, None)
+
+    __slots__ = ("_fact", "_token")
+
+    def __enter__(self) -> Together:
+        self._token: Token[Together | None] | None = None
+        fact = _now.get()
+        if fact is None:
+            fact = self._fact = Together()
+            self._token = _now.set(fact)
+        return fact
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._token is None:
+            return
+        try:
+            if kind is None:
+                self._fact.write()
+        finally:
+            _now.reset(self._token)
 
 
 def put_down(call: Call, what: Any) -> None:
@@ -83,7 +91,7 @@ def put_down(call: Call, what: Any) -> None:
 
 def known(name: str, user_id: int, otherwise: Callable[[], Any]) -> Any:
     """What the rider of this name brought about this person with the fact; `otherwise()` if it did not ride along."""
-    fact = session.info.get(_KEY)
+    fact = _now.get()
     if fact is not None and (name, user_id) in fact.known:
         return fact.known[name, user_id]
     return otherwise()
@@ -94,10 +102,13 @@ def known(name: str, user_id: int, otherwise: Callable[[], Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Rider:
-    """A column, worked out after the fact was written: SQL over `:user_id`, `:lesson_id`, `:attempt_id`, `:local_date`."""
+    """A column, worked out after the fact was written: SQL over what the fact's statement is given, such as `:user_id`,
+    `:lesson_id`, `:attempt_id`, `:local_date`, over its row, `kept`, and over what `values` gives beside that.
+    """
 
     name: str
     column: str
+    values: Callable[[], Mapping[str, Any]] | None = None
 
 
 _RIDERS: dict[str, dict[str, Rider]] = {}
@@ -108,20 +119,36 @@ def ride_along(kind: str, rider: Rider) -> None:
     _RIDERS.setdefault(kind, {})[rider.name] = rider
 
 
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """A statement that keeps a fact, what rides along, and what riders give to it."""
+
+    statement: TextualSelect
+    names: tuple[str, ...]
+    values: tuple[Callable[[], Mapping[str, Any]], ...]
+
+
 @cache
-def _with_riders(kind: str, source: str) -> tuple[TextClause, tuple[str, ...]]:
+def _keeping(kind: str, source: str, columns: str) -> _Keeping:
     riders = tuple(_RIDERS.get(kind, {}).values())
-    columns = "".join(f", {rider.column}" for rider in riders)
-    statement = text(f"select kept.*{columns} from {source} as kept")  # noqa: S608 - our own texts
-    return statement, tuple(rider.name for rider in riders)
+    sql = "".join(f", {rider.column}" for rider in riders)
+    names = " ".join([columns, *(f"r{place}" for place in range(len(riders)))])
+    return _Keeping(
+        row_of(f"select kept.*{sql} from {source} as kept", names),  # noqa: S608 - our own texts
+        tuple(rider.name for rider in riders),
+        tuple(rider.values for rider in riders if rider.values is not None),
+    )
 
 
-def keep(kind: str, source: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Call the function `source`, which writes a fact of this kind, and take in what rides along; its row without that."""
-    statement, names = _with_riders(kind, source)
-    row = tuple(session.connection().execute(statement, values).one())
-    size = len(row) - len(names)
+def keep(kind: str, source: str, columns: str, values: dict[str, Any]) -> tuple[Any, ...]:
+    """Call the function `source`, which writes a fact of this kind, and take in what rides along; its row without that,
+    whose columns these are."""
+    how = _keeping(kind, source, columns)
+    for more in how.values:
+        values |= more()
+    row = tuple(session.connection().execute(how.statement, values).one())
+    size = len(row) - len(how.names)
     with together() as fact:
-        for name, brought in zip(names, row[size:], strict=True):
+        for name, brought in zip(how.names, row[size:], strict=True):
             fact.known[name, values["user_id"]] = brought
     return row[:size]

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import text
 
 from codyverse.core.database import session
-from codyverse.gamification.badge_catalogue import Count
+from codyverse.core.together import Rider, known
+from codyverse.gamification.badge_catalogue import Badge, Count, badges
+from codyverse.progress.events import LessonCompleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ FACTS: Mapping[str, tuple[Fact, ...]] = MappingProxyType(
 )
 """By name; where there are two, the condition chooses."""
 
+SOURCES = frozenset(fact.source for facts in FACTS.values() for fact in facts if fact.source)
 _ASKED_FOR = {"scored": "scores", "gaps": "gaps", "new_in_a_day": "day_scores", "tried": "tries"}
 """The lists whose numbers depend on a condition, and the parameter with the values that are asked for."""
 
@@ -122,3 +125,71 @@ def read_counts(
     how = asking(asked)
     values = {"user_id": user_id, "attempt_id": attempt_id, "day": day, **how.values}
     return how.read(session.connection().execute(_COUNTS, values).scalar_one())
+
+
+# --- after a lesson ---
+
+_OF_LESSON = (
+    "game_counts_of_lesson(:user_id, :attempt_id, :local_date, {lessons}, {distinct}, :first_time, "
+    "cast(:badge_sources as text[]), cast(:badges as text[]), cast(:at_least as int[]), cast(:scores as numeric[]), "
+    "cast(:gaps as int[]), cast(:day_scores as numeric[]), cast(:tries as int[]))"
+)
+_AFTER_LESSON = text(f"select {_OF_LESSON.format(lessons=':lessons', distinct=':distinct_lessons')}")
+
+
+def counts_of_lesson(fact: LessonCompleted) -> dict[Count, int]:
+    """What a finished lesson can have brought nearer, counted for badges that are not earned yet; days of reached goals are
+    not among it. No statement if it came along with the fact.
+
+    Weekends and returns come with a day's first lesson, and so do quests and weeks of leagues: these are closed at night by
+    a job, and what they brought is looked at when somebody is back at work.
+    """
+    asked = _asked_of_catalogue()
+    return asked.read(known(COUNTS, fact.user_id, lambda: _read(fact)))
+
+
+def _read(fact: LessonCompleted) -> Any:
+    values = {
+        "user_id": fact.user_id,
+        "attempt_id": fact.attempt_id,
+        "local_date": fact.local_date,
+        "lessons": fact.day.lessons,
+        "distinct_lessons": fact.day.distinct_lessons,
+        "first_time": fact.first_time,
+        **_asked_of_catalogue().values,
+    }
+    return session.connection().execute(_AFTER_LESSON, values).scalar_one()
+
+
+_of_catalogue: list[tuple[tuple[Badge, ...], Asking]] = []
+
+
+def _asked_of_catalogue() -> Asking:
+    """How to ask for all badges that are in force, with each list as PostgreSQL writes it."""
+    if not _of_catalogue or _of_catalogue[0][0] is not badges():
+        _of_catalogue[:] = [(badges(), _asking_for(badges()))]
+    return _of_catalogue[0][1]
+
+
+def _asking_for(catalogue: tuple[Badge, ...]) -> Asking:
+    wanted = [badge for badge in catalogue if fact_of(badge.count).source]
+    found = asking(tuple(dict.fromkeys(badge.count for badge in wanted)))
+    values = {name: found.values[name] for name in _ASKED_FOR.values()}
+    values["badge_sources"] = [fact_of(badge.count).source for badge in wanted]
+    values["badges"] = [badge.key for badge in wanted]
+    values["at_least"] = [badge.at_least for badge in wanted]
+    return Asking({name: _as_array(each) for name, each in values.items()}, found.places)
+
+
+def _as_array(values: Iterable[Any]) -> str:
+    quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
+
+
+COUNTS = "counts"
+COUNTS_RIDER = Rider(
+    COUNTS,
+    _OF_LESSON.format(lessons="kept.lessons", distinct="kept.distinct_lessons"),
+    lambda: _asked_of_catalogue().values,
+)
+"""What rides along with a finished lesson: `counts_of_lesson`, counted after it was kept."""

@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -68,8 +68,7 @@ def tell(kind: str, source: str, details: dict[str, Any], user_ids: Sequence[int
     return int(connection.execute(WRITE, values).one().made)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """A fact that somebody is to be told of, as in `tell`."""
 
     kind: str
@@ -94,7 +93,7 @@ def _told(gathered: list[News]) -> list[dict[str, Any]] | None:
         time_zone, preferences, page_off, quiet_from, quiet_until = reader
         shown = _shows(news.kind, preferences, page_off)
         push = shown and not rules.is_quiet(news.at, time_zone, quiet_from, quiet_until)
-        written.append(asdict(news) | {"shown": shown, "push": push})
+        written.append(news._asdict() | {"shown": shown, "push": push})
     return written or None
 
 

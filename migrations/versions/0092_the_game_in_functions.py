@@ -191,6 +191,29 @@ begin
 end $$
 """
 
+_OPEN_COUNTS = """
+create function game_counts_of_lesson(
+    p_user bigint, p_attempt bigint, p_day date, p_lessons int, p_distinct int, p_first_time boolean, p_sources text[],
+    p_badges text[], p_at_least int[], p_scores numeric[], p_gaps int[], p_day_scores numeric[], p_tries int[]
+) returns jsonb language plpgsql as $$
+declare
+    v_sources text[];
+begin
+    select array_agg(distinct asked.source) into v_sources
+    from unnest(p_sources, p_badges, p_at_least) as asked (source, badge, at_least)
+    where case
+            when asked.source in ('weekends', 'gaps', 'quests', 'league_weeks') then p_lessons = 1
+            when asked.source = 'courses' then p_first_time
+            when asked.source = 'new_in_a_day' then p_first_time and p_distinct >= asked.at_least
+            else asked.source <> 'goals'
+        end
+        and not exists (
+            select from earned_badges as earned where earned.user_id = p_user and earned.badge = asked.badge
+        );
+    return game_counts(p_user, p_attempt, p_day, v_sources, p_scores, p_gaps, p_day_scores, p_tries);
+end $$
+"""
+
 _SETTLE = """
 create function game_settle(p_told jsonb) returns void language plpgsql as $$
 declare
@@ -271,11 +294,42 @@ begin
             (v_player ->> 'kept_date')::date);
 end $$
 """
+_REWARDS = """
+create function game_rewards(p_user bigint, p_attempt bigint) returns table (
+    finished_on date, streak int, streak_date date, mended date, first_of_day boolean, id bigint, currency text, amount int,
+    rule text, source text, details jsonb, local_date date, created_at timestamptz, attempt_id bigint
+) language plpgsql as $$
+#variable_conflict use_column
+begin
+    return query
+    select attempt.local_date, player.streak, player.streak_date,
+           (select repair.missed_date from streak_repairs as repair
+            where repair.user_id = p_user and repair.local_date = attempt.local_date and repair.attempt_id = attempt.id),
+           not exists (
+               select from attempts as earlier
+               where earlier.user_id = p_user and earlier.local_date = attempt.local_date
+                   and earlier.completed_at > attempt.completed_at - interval '7 days'
+                   and (earlier.completed_at, earlier.id) < (attempt.completed_at, attempt.id)
+           ),
+           entry.id, entry.currency, entry.amount, entry.rule, entry.source, entry.details, entry.local_date,
+           entry.created_at, entry.attempt_id
+    from attempts as attempt
+    left join players as player on player.user_id = p_user
+    left join ledger_entries as entry on entry.attempt_id = attempt.id and entry.user_id = p_user
+    where attempt.id = p_attempt and attempt.user_id = p_user and attempt.completed_at is not null
+    order by entry.id;
+end $$
+"""
 FUNCTIONS = {
     "game_goals(bigint, date)": _GOALS,
     "game_known(bigint, date, bigint, bigint)": _KNOWN,
     "game_counts(bigint, bigint, date, text[], numeric[], int[], numeric[], int[])": _COUNTS,
+    (
+        "game_counts_of_lesson(bigint, bigint, date, int, int, boolean, text[], text[], int[], numeric[], int[], "
+        "numeric[], int[])"
+    ): _OPEN_COUNTS,
     "game_settle(jsonb)": _SETTLE,
+    "game_rewards(bigint, bigint)": _REWARDS,
 }
 
 
