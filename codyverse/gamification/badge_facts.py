@@ -134,15 +134,18 @@ _OF_LESSON = (
     "cast(:badge_sources as text[]), cast(:badges as text[]), cast(:at_least as int[]), cast(:scores as numeric[]), "
     "cast(:gaps as int[]), cast(:day_scores as numeric[]), cast(:tries as int[]))"
 )
-_AFTER_LESSON = text(f"select {_OF_LESSON.format(lessons=':lessons', distinct=':distinct_lessons')}")
+_OF_KEPT = {"lessons": "kept.lessons", "distinct": "kept.distinct_lessons"}
+_OF_EVENT = {"lessons": ":lessons", "distinct": ":distinct_lessons"}
+_AFTER_LESSON = text(f"select {_OF_LESSON.format(**_OF_EVENT)}")
 
 
 def counts_of_lesson(fact: LessonCompleted) -> dict[Count, int]:
     """What a finished lesson can have brought nearer, counted for badges that are not earned yet; days of reached goals are
     not among it. No statement if it came along with the fact.
 
-    Weekends and returns come with a day's first lesson, and so do quests and weeks of leagues: these are closed at night by
-    a job, and what they brought is looked at when somebody is back at work.
+    Counted is only what this lesson can have changed: weekends by a weekend's first lesson of a day, returns by one after a
+    pause, whole courses by a lesson that is new. Quests and weeks of leagues are closed at night by a job, and what they
+    brought is looked at when somebody is back at work.
     """
     asked = _asked_of_catalogue()
     return asked.read(known(COUNTS, fact.user_id, lambda: _read(fact)))

@@ -278,7 +278,7 @@ def _when(user_id: int, state: Row[*tuple[Any, ...]], at: datetime) -> dict[str,
 
 def _day_after(kind: str, source: str, when: dict[str, Any], **values: Any) -> DayTotals:
     """Keep a fact; the day with it. What higher rooms have to know of it rides along."""
-    return DayTotals(*keep(kind, source, statements.DAY, when | values))
+    return DayTotals(*keep(kind, source, statements.COLUMNS[kind], when | values)[:8])
 
 
 def _study(

@@ -63,7 +63,10 @@ PIN_STEPS = text("""
 """)
 
 _CLOCK = "clock as (update users set studied_until = :counted_to where id = :user_id)"
-DAY = "lessons distinct_lessons answers correct first_try seconds xp mended"
+WHOLE_COURSE = "study_has_whole_course(:user_id, :course_id)"
+_DAY_NAMES = "lessons distinct_lessons answers correct first_try seconds xp mended"
+COLUMNS = {"study": _DAY_NAMES, "lesson": f"{_DAY_NAMES} whole_course"}
+"""What the functions that keep a fact of these kinds return: the day, then what else."""
 _DAY = "lessons, distinct_lessons, answers, correct, first_try, seconds, xp, mended"
 
 ANSWER = (
@@ -72,8 +75,12 @@ ANSWER = (
 )
 """Keep a graded answer: the answer, its step, the study time, the day."""
 
-COMPLETE = "study_complete(:user_id, :attempt_id, :lesson_id, :at, :local_date, :score, :seconds, :added, :counted_to, :distinct)"
-"""Finish an attempt: the attempt, the learner's standing with the lesson, the day."""
+COMPLETE = (
+    "study_complete(:user_id, :attempt_id, :lesson_id, :course_id, :first_time, :at, :local_date, :score, :seconds, "
+    ":added, :counted_to, :distinct)"
+)
+"""Finish an attempt: the attempt, the learner's standing with the lesson, the day; `whole_course`: with it every lesson is
+finished that the course offers."""
 
 STUDY = text(f"""
     with step as (

@@ -6,11 +6,12 @@ from codyverse.core.database import session
 from codyverse.core.events import publish
 from codyverse.core.together import Rider, known
 from codyverse.progress.events import CourseCompleted, LessonCompleted
+from codyverse.progress.statements import WHOLE_COURSE
 
 COURSE = "whole course"
 _COLUMN = "study_course_completed(:user_id, :course_id, :at, :local_date)"
-RIDER = Rider(COURSE, f"case when :first_time then {_COLUMN} end")
-_COMPLETE = text(f"select {_COLUMN}")
+RIDER = Rider(COURSE, f"case when kept.whole_course then {_COLUMN} end")
+_COMPLETE = text(f"select case when {WHOLE_COURSE} then {_COLUMN} end")
 
 
 def on_lesson_completed(fact: LessonCompleted) -> None:

@@ -15,7 +15,7 @@ create function study_attempt(p_user bigint, p_attempt bigint) returns table (
     time_zone text, day_start_hour smallint, last_game_date date, owed_until timestamptz, lesson_id bigint, seconds int,
     counted_to timestamptz, completed_at timestamptz, asked bigint, answered_right bigint, waiting bigint, title text,
     difficulty text, minutes smallint, course_id bigint, best_score numeric, last_local_date date
-) language plpgsql as $$
+) language plpgsql {HOW} as $$
 #variable_conflict use_column
 declare
     v_lesson bigint;
@@ -68,7 +68,7 @@ create function study_step(p_user bigint, p_attempt bigint, p_lesson bigint, p_s
     lesson_id bigint, seed bigint, seconds int, counted_to timestamptz, completed_at timestamptz, revision_id bigint,
     asks boolean, tries int, solved boolean, hints smallint, done_at timestamptz, draft jsonb, kind text, exercise jsonb,
     minutes smallint, met_before boolean
-) language plpgsql as $$
+) language plpgsql {{HOW}} as $$
 #variable_conflict use_column
 begin
     if p_attempt is not null then
@@ -83,35 +83,32 @@ end $$
 
 _COMPLETE = f"""
 create function study_complete(
-    p_user bigint, p_attempt bigint, p_lesson bigint, p_at timestamptz, p_date date, p_score numeric, p_seconds int,
-    p_added int, p_counted_to timestamptz, p_distinct int
-) returns table ({_DAY}) language plpgsql as $$
+    p_user bigint, p_attempt bigint, p_lesson bigint, p_course bigint, p_first_time boolean, p_at timestamptz, p_date date,
+    p_score numeric, p_seconds int, p_added int, p_counted_to timestamptz, p_distinct int
+) returns table ({_DAY}, whole_course boolean) language plpgsql {{HOW}} as $$
 #variable_conflict use_column
 begin
-    return query
-    with done as (
-        update attempts
-        set completed_at = p_at, local_date = p_date, score = p_score, seconds = p_seconds, last_event_at = p_counted_to
-        where id = p_attempt
-    ), clock as (
-        update users set studied_until = p_counted_to where id = p_user
-    ), standing as (
-        insert into lesson_progress as standing (user_id, lesson_id, best_score, completions, first_completed_at,
-                                                 first_local_date, last_completed_at, last_local_date)
-        values (p_user, p_lesson, p_score, 1, p_at, p_date, p_at, p_date)
-        on conflict (user_id, lesson_id) do update set
-            best_score = greatest(standing.best_score, excluded.best_score),
-            completions = standing.completions + 1,
-            last_completed_at = excluded.last_completed_at,
-            last_local_date = excluded.last_local_date
-    )
+    update users set studied_until = p_counted_to where id = p_user;
+    update attempts
+    set completed_at = p_at, local_date = p_date, score = p_score, seconds = p_seconds, last_event_at = p_counted_to
+    where id = p_attempt;
+    insert into lesson_progress as standing (user_id, lesson_id, best_score, completions, first_completed_at,
+                                             first_local_date, last_completed_at, last_local_date)
+    values (p_user, p_lesson, p_score, 1, p_at, p_date, p_at, p_date)
+    on conflict (user_id, lesson_id) do update set
+        best_score = greatest(standing.best_score, excluded.best_score),
+        completions = standing.completions + 1,
+        last_completed_at = excluded.last_completed_at,
+        last_local_date = excluded.last_local_date;
     insert into activity_days as day (user_id, local_date, lessons, distinct_lessons, seconds)
     values (p_user, p_date, 1, p_distinct, p_added)
     on conflict (user_id, local_date) do update set
         lessons = day.lessons + 1,
         distinct_lessons = day.distinct_lessons + excluded.distinct_lessons,
         seconds = day.seconds + excluded.seconds
-    returning {_DAY_COLUMNS};
+    returning {_DAY_COLUMNS} into {_DAY_COLUMNS};
+    whole_course := p_first_time and study_has_whole_course(p_user, p_course);
+    return next;
 end $$
 """  # noqa: S608 - only the columns above
 
@@ -120,7 +117,7 @@ create function study_answer(
     p_user bigint, p_attempt bigint, p_step bigint, p_revision bigint, p_try int, p_answer jsonb, p_correct boolean,
     p_hints int, p_gap int, p_at timestamptz, p_date date, p_seconds int, p_added int, p_counted_to timestamptz,
     p_counts int, p_counts_right int, p_counts_first int
-) returns table ({_DAY}) language plpgsql as $$
+) returns table ({_DAY}) language plpgsql {{HOW}} as $$
 #variable_conflict use_column
 begin
     return query
@@ -149,22 +146,26 @@ begin
 end $$
 """  # noqa: S608 - only the columns above
 
-_COURSE = """
-create function study_course_completed(p_user bigint, p_course bigint, p_at timestamptz, p_date date)
-returns text[] language plpgsql as $$
-declare
-    v_course text[];
+_WHOLE = """
+create function study_has_whole_course(p_user bigint, p_course bigint) returns boolean language plpgsql {HOW} as $$
 begin
-    if exists (
+    return not exists (
         select from lessons join modules on modules.id = lessons.module_id
         where lessons.course_id = p_course and lessons.retired_at is null and modules.retired_at is null
               and not exists (
                   select from lesson_progress
                   where lesson_progress.user_id = p_user and lesson_progress.lesson_id = lessons.id
               )
-    ) then
-        return null;
-    end if;
+    );
+end $$
+"""
+
+_COURSE = """
+create function study_course_completed(p_user bigint, p_course bigint, p_at timestamptz, p_date date)
+returns text[] language plpgsql {HOW} as $$
+declare
+    v_course text[];
+begin
     with done as (
         insert into course_completions (user_id, course_id, completed_at, local_date)
         select p_user, courses.id, p_at, p_date from courses where courses.id = p_course and courses.retired_at is null
@@ -176,23 +177,26 @@ begin
     return v_course;
 end $$
 """
+HOW = "set plan_cache_mode = force_generic_plan set enable_seqscan = off"
+"""A plan is made once, for tables of any size, and not anew when they have grown or have not been looked at yet."""
 FUNCTIONS = {
     "study_attempt(bigint, bigint)": _ATTEMPT,
     "study_step(bigint, bigint, bigint, bigint)": _STEP,
     (
-        "study_complete(bigint, bigint, bigint, timestamptz, date, numeric, int, int, timestamptz, int)"
+        "study_complete(bigint, bigint, bigint, bigint, boolean, timestamptz, date, numeric, int, int, timestamptz, int)"
     ): _COMPLETE,
     (
         "study_answer(bigint, bigint, bigint, bigint, int, jsonb, boolean, int, int, timestamptz, date, int, int, "
         "timestamptz, int, int, int)"
     ): _ANSWER,
+    "study_has_whole_course(bigint, bigint)": _WHOLE,
     "study_course_completed(bigint, bigint, timestamptz, date)": _COURSE,
 }
 
 
 def upgrade() -> None:
     for body in FUNCTIONS.values():
-        op.execute(body)
+        op.execute(body.replace("{HOW}", HOW))
 
 
 def downgrade() -> None:

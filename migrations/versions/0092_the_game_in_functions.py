@@ -8,7 +8,7 @@ branch_labels = None
 depends_on = None
 
 _GOALS = """
-create function game_goals(p_user bigint, p_date date) returns jsonb language plpgsql as $$
+create function game_goals(p_user bigint, p_date date) returns jsonb language plpgsql {HOW} as $$
 begin
     return (
         select jsonb_agg(jsonb_build_array(slot, kind, target, coins, reached_at is not null) order by slot)
@@ -19,7 +19,7 @@ end $$
 
 _KNOWN = """
 create function game_known(p_user bigint, p_date date, p_lesson bigint, p_attempt bigint) returns jsonb
-language plpgsql as $$
+language plpgsql {HOW} as $$
 begin
     return jsonb_build_object(
         'player', (
@@ -69,7 +69,7 @@ _COUNTS = """
 create function game_counts(
     p_user bigint, p_attempt bigint, p_day date, p_sources text[], p_scores numeric[], p_gaps int[],
     p_day_scores numeric[], p_tries int[]
-) returns jsonb language plpgsql as $$
+) returns jsonb language plpgsql {HOW} as $$
 declare
     v_found jsonb := '{}';
 begin
@@ -86,19 +86,15 @@ begin
     if 'courses' = any(p_sources) then
         v_found := v_found || (
             select jsonb_build_object('courses', jsonb_build_array(count(*))) from (
-                select lesson.course_id, count(*) as finished
+                select distinct lesson.course_id
                 from lesson_progress as standing
                 join lessons as lesson on lesson.id = standing.lesson_id
                 join modules as module on module.id = lesson.module_id
                 join courses as course on course.id = lesson.course_id
                 where standing.user_id = p_user and lesson.retired_at is null and module.retired_at is null
                     and course.retired_at is null
-                group by lesson.course_id
             ) as mine
-            where mine.finished = (
-                select count(*) from lessons as lesson join modules as module on module.id = lesson.module_id
-                where lesson.course_id = mine.course_id and lesson.retired_at is null and module.retired_at is null
-            )
+            where study_has_whole_course(p_user, mine.course_id)
         );
     end if;
     if 'days' = any(p_sources) then
@@ -191,18 +187,28 @@ begin
 end $$
 """
 
-_OPEN_COUNTS = """
+_OF_LESSON = """
 create function game_counts_of_lesson(
-    p_user bigint, p_attempt bigint, p_day date, p_lessons int, p_distinct int, p_first_time boolean, p_sources text[],
-    p_badges text[], p_at_least int[], p_scores numeric[], p_gaps int[], p_day_scores numeric[], p_tries int[]
-) returns jsonb language plpgsql as $$
+    p_user bigint, p_attempt bigint, p_day date, p_lessons int, p_distinct int, p_first_time boolean,
+    p_sources text[], p_badges text[], p_at_least int[], p_scores numeric[], p_gaps int[], p_day_scores numeric[],
+    p_tries int[]
+) returns jsonb language plpgsql {HOW} as $$
 declare
     v_sources text[];
+    v_found jsonb := '{}';
+    v_first bigint;
+    v_second bigint;
+    v_each bigint;
+    v_list bigint[];
+    v_score numeric;
+    v_tries int;
+    v_weekday int := extract(isodow from p_day);
 begin
     select array_agg(distinct asked.source) into v_sources
     from unnest(p_sources, p_badges, p_at_least) as asked (source, badge, at_least)
     where case
-            when asked.source in ('weekends', 'gaps', 'quests', 'league_weeks') then p_lessons = 1
+            when asked.source in ('gaps', 'quests', 'league_weeks') then p_lessons = 1
+            when asked.source = 'weekends' then p_lessons = 1 and v_weekday in (6, 7)
             when asked.source = 'courses' then p_first_time
             when asked.source = 'new_in_a_day' then p_first_time and p_distinct >= asked.at_least
             else asked.source <> 'goals'
@@ -210,12 +216,58 @@ begin
         and not exists (
             select from earned_badges as earned where earned.user_id = p_user and earned.badge = asked.badge
         );
-    return game_counts(p_user, p_attempt, p_day, v_sources, p_scores, p_gaps, p_day_scores, p_tries);
+    if 'standing' = any(v_sources) then
+        select count(*), coalesce(sum(completions - 1), 0) into v_first, v_second
+        from lesson_progress where user_id = p_user;
+        v_list := '{}';
+        foreach v_score in array p_scores loop
+            select count(*) into v_each from lesson_progress where user_id = p_user and best_score >= v_score;
+            v_list := v_list || v_each;
+        end loop;
+        v_found := v_found || jsonb_build_object('standing', array[v_first, v_second], 'scored', v_list);
+    end if;
+    if 'lesson_steps' = any(v_sources) then
+        select count(*) into v_first from attempt_steps where attempt_id = p_attempt and solved and hints > 0;
+        v_list := '{}';
+        foreach v_tries in array p_tries loop
+            select count(*) into v_each from attempt_steps where attempt_id = p_attempt and solved and tries >= v_tries;
+            v_list := v_list || v_each;
+        end loop;
+        v_found := v_found || jsonb_build_object('lesson_steps', array[v_first], 'tried', v_list);
+    end if;
+    if 'days' = any(v_sources) then
+        select coalesce(sum(seconds), 0) / 60, coalesce(sum(first_try), 0) into v_first, v_second
+        from activity_days where user_id = p_user;
+        v_found := v_found || jsonb_build_object('days', array[v_first, v_second]);
+    end if;
+    v_sources := array(
+        select source from unnest(v_sources) as source where source not in ('standing', 'lesson_steps', 'days')
+    );
+    if v_sources = '{}' then
+        return v_found;
+    end if;
+    if 'gaps' = any(v_sources) and not exists (
+        select from (
+            select max(local_date) as day from activity_days
+            where user_id = p_user and local_date < p_day and lessons > 0
+        ) as before
+        where p_day - before.day > any(p_gaps)
+    ) then
+        v_sources := array_remove(v_sources, 'gaps');
+    end if;
+    if v_sources && '{quests,league_weeks}' and not exists (select from league_members where user_id = p_user) then
+        v_sources := array_remove(array_remove(v_sources, 'quests'), 'league_weeks');
+    end if;
+    if v_sources <> '{}' then
+        v_found := v_found
+            || game_counts(p_user, p_attempt, p_day, v_sources, p_scores, p_gaps, p_day_scores, p_tries);
+    end if;
+    return v_found;
 end $$
 """
 
 _SETTLE = """
-create function game_settle(p_told jsonb) returns void language plpgsql as $$
+create function game_settle(p_told jsonb) returns void language plpgsql {HOW} as $$
 declare
     v_user bigint := p_told ->> 'user_id';
     v_date date := p_told ->> 'local_date';
@@ -298,28 +350,38 @@ _REWARDS = """
 create function game_rewards(p_user bigint, p_attempt bigint) returns table (
     finished_on date, streak int, streak_date date, mended date, first_of_day boolean, id bigint, currency text, amount int,
     rule text, source text, details jsonb, local_date date, created_at timestamptz, attempt_id bigint
-) language plpgsql as $$
+) language plpgsql {HOW} as $$
 #variable_conflict use_column
 begin
-    return query
     select attempt.local_date, player.streak, player.streak_date,
            (select repair.missed_date from streak_repairs as repair
-            where repair.user_id = p_user and repair.local_date = attempt.local_date and repair.attempt_id = attempt.id),
+            where repair.user_id = p_user and repair.local_date = attempt.local_date and repair.attempt_id = p_attempt),
            not exists (
                select from attempts as earlier
                where earlier.user_id = p_user and earlier.local_date = attempt.local_date
                    and earlier.completed_at > attempt.completed_at - interval '7 days'
-                   and (earlier.completed_at, earlier.id) < (attempt.completed_at, attempt.id)
-           ),
-           entry.id, entry.currency, entry.amount, entry.rule, entry.source, entry.details, entry.local_date,
-           entry.created_at, entry.attempt_id
-    from attempts as attempt
-    left join players as player on player.user_id = p_user
-    left join ledger_entries as entry on entry.attempt_id = attempt.id and entry.user_id = p_user
-    where attempt.id = p_attempt and attempt.user_id = p_user and attempt.completed_at is not null
-    order by entry.id;
+                   and (earlier.completed_at, earlier.id) < (attempt.completed_at, p_attempt)
+           )
+    into finished_on, streak, streak_date, mended, first_of_day
+    from attempts as attempt left join players as player on player.user_id = p_user
+    where attempt.id = p_attempt and attempt.user_id = p_user and attempt.completed_at is not null;
+    if not found then
+        return;
+    end if;
+    for id, currency, amount, rule, source, details, local_date, created_at, attempt_id in
+        select entry.id, entry.currency, entry.amount, entry.rule, entry.source, entry.details, entry.local_date,
+               entry.created_at, entry.attempt_id
+        from ledger_entries as entry where entry.attempt_id = p_attempt and entry.user_id = p_user order by entry.id
+    loop
+        return next;
+    end loop;
+    if not found then
+        return next;
+    end if;
 end $$
 """
+HOW = "set plan_cache_mode = force_generic_plan set enable_seqscan = off"
+"""A plan is made once, for tables of any size, and not anew when they have grown or have not been looked at yet."""
 FUNCTIONS = {
     "game_goals(bigint, date)": _GOALS,
     "game_known(bigint, date, bigint, bigint)": _KNOWN,
@@ -327,7 +389,7 @@ FUNCTIONS = {
     (
         "game_counts_of_lesson(bigint, bigint, date, int, int, boolean, text[], text[], int[], numeric[], int[], "
         "numeric[], int[])"
-    ): _OPEN_COUNTS,
+    ): _OF_LESSON,
     "game_settle(jsonb)": _SETTLE,
     "game_rewards(bigint, bigint)": _REWARDS,
 }
@@ -335,7 +397,7 @@ FUNCTIONS = {
 
 def upgrade() -> None:
     for body in FUNCTIONS.values():
-        op.execute(body)
+        op.execute(body.replace("{HOW}", HOW))
 
 
 def downgrade() -> None:

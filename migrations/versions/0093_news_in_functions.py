@@ -8,7 +8,7 @@ branch_labels = None
 depends_on = None
 
 _READER = """
-create function news_reader(p_user bigint) returns jsonb language plpgsql as $$
+create function news_reader(p_user bigint) returns jsonb language plpgsql {HOW} as $$
 begin
     return (
         select jsonb_build_array(users.time_zone, users.preferences, choices.page_off, choices.quiet_from,
@@ -19,7 +19,7 @@ begin
 end $$
 """
 _WRITE = """
-create function news_write(p_news jsonb, p_channel text) returns void language plpgsql as $$
+create function news_write(p_news jsonb, p_channel text) returns void language plpgsql {HOW} as $$
 declare
     v_user bigint;
 begin
@@ -43,12 +43,14 @@ begin
 end $$
 """
 _LISTEN = """
-create function hooks_listen(p_user bigint) returns boolean language plpgsql as $$
+create function hooks_listen(p_user bigint) returns boolean language plpgsql {HOW} as $$
 begin
     return exists (select from webhooks where user_id = p_user)
         or exists (select from webhooks where scope = 'all');
 end $$
 """
+HOW = "set plan_cache_mode = force_generic_plan set enable_seqscan = off"
+"""A plan is made once, for tables of any size, and not anew when they have grown or have not been looked at yet."""
 FUNCTIONS = {
     "news_reader(bigint)": _READER,
     "news_write(jsonb, text)": _WRITE,
@@ -58,7 +60,7 @@ FUNCTIONS = {
 
 def upgrade() -> None:
     for body in FUNCTIONS.values():
-        op.execute(body)
+        op.execute(body.replace("{HOW}", HOW))
 
 
 def downgrade() -> None:
