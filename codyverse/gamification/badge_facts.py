@@ -7,6 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+import orjson
 from sqlalchemy import text
 
 from codyverse.core.database import session
@@ -131,8 +132,8 @@ def read_counts(
 
 _OF_LESSON = (
     "game_counts_of_lesson(:user_id, :attempt_id, :local_date, {lessons}, {distinct}, :first_time, "
-    "cast(:badge_sources as text[]), cast(:badges as text[]), cast(:at_least as int[]), cast(:scores as numeric[]), "
-    "cast(:gaps as int[]), cast(:day_scores as numeric[]), cast(:tries as int[]))"
+    "cast(:badges as jsonb), :new_in_a_day, cast(:scores as numeric[]), cast(:gaps as int[]), "
+    "cast(:day_scores as numeric[]), cast(:tries as int[]))"
 )
 _OF_KEPT = {"lessons": "kept.lessons", "distinct": "kept.distinct_lessons"}
 _OF_EVENT = {"lessons": ":lessons", "distinct": ":distinct_lessons"}
@@ -168,25 +169,27 @@ _of_catalogue: list[tuple[tuple[Badge, ...], Asking]] = []
 
 
 def _asked_of_catalogue() -> Asking:
-    """How to ask for all badges that are in force, with each list as PostgreSQL writes it."""
+    """How to ask for all badges that are in force, each list as PostgreSQL writes it."""
     if not _of_catalogue or _of_catalogue[0][0] is not badges():
         _of_catalogue[:] = [(badges(), _asking_for(badges()))]
     return _of_catalogue[0][1]
 
 
 def _asking_for(catalogue: tuple[Badge, ...]) -> Asking:
-    wanted = [badge for badge in catalogue if fact_of(badge.count).source]
-    found = asking(tuple(dict.fromkeys(badge.count for badge in wanted)))
-    values = {name: found.values[name] for name in _ASKED_FOR.values()}
-    values["badge_sources"] = [fact_of(badge.count).source for badge in wanted]
-    values["badges"] = [badge.key for badge in wanted]
-    values["at_least"] = [badge.at_least for badge in wanted]
-    return Asking({name: _as_array(each) for name, each in values.items()}, found.places)
+    wanted = [(badge, fact_of(badge.count).source) for badge in catalogue if fact_of(badge.count).source]
+    found = asking(tuple(dict.fromkeys(badge.count for badge, _ in wanted)))
+    keys: dict[str, list[str]] = {source: [] for source in (*SOURCES, "leagues")}
+    for badge, source in wanted:
+        keys["leagues" if source in {"quests", "league_weeks"} else source].append(badge.key)
+    values: dict[str, Any] = {name: _as_array(found.values[name]) for name in _ASKED_FOR.values()}
+    values["badges"] = orjson.dumps(keys).decode()
+    least = (badge.at_least for badge, source in wanted if source == "new_in_a_day")
+    values["new_in_a_day"] = min(least, default=1)
+    return Asking(values, found.places)
 
 
-def _as_array(values: Iterable[Any]) -> str:
-    quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
+def _as_array(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 COUNTS = "counts"

@@ -189,74 +189,68 @@ end $$
 
 _OF_LESSON = """
 create function game_counts_of_lesson(
-    p_user bigint, p_attempt bigint, p_day date, p_lessons int, p_distinct int, p_first_time boolean,
-    p_sources text[], p_badges text[], p_at_least int[], p_scores numeric[], p_gaps int[], p_day_scores numeric[],
-    p_tries int[]
+    p_user bigint, p_attempt bigint, p_day date, p_lessons int, p_distinct int, p_first_time boolean, p_badges jsonb,
+    p_new_in_a_day int, p_scores numeric[], p_gaps int[], p_day_scores numeric[], p_tries int[]
 ) returns jsonb language plpgsql {HOW} as $$
 declare
-    v_sources text[];
+    v_earned jsonb := (select coalesce(jsonb_agg(badge), '[]') from earned_badges where user_id = p_user);
+    v_sources text[] := '{}';
     v_found jsonb := '{}';
     v_first bigint;
     v_second bigint;
     v_each bigint;
-    v_list bigint[];
+    v_list bigint[] := '{}';
     v_score numeric;
     v_tries int;
-    v_weekday int := extract(isodow from p_day);
+    v_weekday int;
 begin
-    select array_agg(distinct asked.source) into v_sources
-    from unnest(p_sources, p_badges, p_at_least) as asked (source, badge, at_least)
-    where case
-            when asked.source in ('gaps', 'quests', 'league_weeks') then p_lessons = 1
-            when asked.source = 'weekends' then p_lessons = 1 and v_weekday in (6, 7)
-            when asked.source = 'courses' then p_first_time
-            when asked.source = 'new_in_a_day' then p_first_time and p_distinct >= asked.at_least
-            else asked.source <> 'goals'
-        end
-        and not exists (
-            select from earned_badges as earned where earned.user_id = p_user and earned.badge = asked.badge
-        );
-    if 'standing' = any(v_sources) then
+    if not v_earned @> (p_badges -> 'standing') then
         select count(*), coalesce(sum(completions - 1), 0) into v_first, v_second
         from lesson_progress where user_id = p_user;
-        v_list := '{}';
         foreach v_score in array p_scores loop
             select count(*) into v_each from lesson_progress where user_id = p_user and best_score >= v_score;
             v_list := v_list || v_each;
         end loop;
-        v_found := v_found || jsonb_build_object('standing', array[v_first, v_second], 'scored', v_list);
+        v_found := jsonb_build_object('standing', array[v_first, v_second], 'scored', v_list);
     end if;
-    if 'lesson_steps' = any(v_sources) then
-        select count(*) into v_first from attempt_steps where attempt_id = p_attempt and solved and hints > 0;
+    if not v_earned @> (p_badges -> 'lesson_steps') then
         v_list := '{}';
+        select count(*) into v_first from attempt_steps where attempt_id = p_attempt and solved and hints > 0;
         foreach v_tries in array p_tries loop
             select count(*) into v_each from attempt_steps where attempt_id = p_attempt and solved and tries >= v_tries;
             v_list := v_list || v_each;
         end loop;
         v_found := v_found || jsonb_build_object('lesson_steps', array[v_first], 'tried', v_list);
     end if;
-    if 'days' = any(v_sources) then
+    if not v_earned @> (p_badges -> 'days') then
         select coalesce(sum(seconds), 0) / 60, coalesce(sum(first_try), 0) into v_first, v_second
         from activity_days where user_id = p_user;
         v_found := v_found || jsonb_build_object('days', array[v_first, v_second]);
     end if;
-    v_sources := array(
-        select source from unnest(v_sources) as source where source not in ('standing', 'lesson_steps', 'days')
-    );
-    if v_sources = '{}' then
-        return v_found;
+    if p_first_time and not v_earned @> (p_badges -> 'courses') then
+        v_sources := v_sources || array['courses'];
     end if;
-    if 'gaps' = any(v_sources) and not exists (
-        select from (
-            select max(local_date) as day from activity_days
-            where user_id = p_user and local_date < p_day and lessons > 0
-        ) as before
-        where p_day - before.day > any(p_gaps)
-    ) then
-        v_sources := array_remove(v_sources, 'gaps');
+    if p_first_time and p_distinct >= p_new_in_a_day and not v_earned @> (p_badges -> 'new_in_a_day') then
+        v_sources := v_sources || array['new_in_a_day'];
     end if;
-    if v_sources && '{quests,league_weeks}' and not exists (select from league_members where user_id = p_user) then
-        v_sources := array_remove(array_remove(v_sources, 'quests'), 'league_weeks');
+    if p_lessons = 1 then
+        if not v_earned @> (p_badges -> 'gaps') then
+            select max(local_date) - p_day into v_first from activity_days
+            where user_id = p_user and local_date < p_day and lessons > 0;
+            if -v_first > any (p_gaps) then
+                v_sources := v_sources || array['gaps'];
+            end if;
+        end if;
+        v_weekday := extract(isodow from p_day);
+        if v_weekday > 5 and not v_earned @> (p_badges -> 'weekends') and exists (
+            select from activity_days
+            where user_id = p_user and local_date = p_day + (case v_weekday when 6 then 1 else -1 end) and lessons > 0
+        ) then
+            v_sources := v_sources || array['weekends'];
+        end if;
+        if not v_earned @> (p_badges -> 'leagues') and exists (select from league_members where user_id = p_user) then
+            v_sources := v_sources || array['quests', 'league_weeks'];
+        end if;
     end if;
     if v_sources <> '{}' then
         v_found := v_found
@@ -387,8 +381,7 @@ FUNCTIONS = {
     "game_known(bigint, date, bigint, bigint)": _KNOWN,
     "game_counts(bigint, bigint, date, text[], numeric[], int[], numeric[], int[])": _COUNTS,
     (
-        "game_counts_of_lesson(bigint, bigint, date, int, int, boolean, text[], text[], int[], numeric[], int[], "
-        "numeric[], int[])"
+        "game_counts_of_lesson(bigint, bigint, date, int, int, boolean, jsonb, int, numeric[], int[], numeric[], int[])"
     ): _OF_LESSON,
     "game_settle(jsonb)": _SETTLE,
     "game_rewards(bigint, bigint)": _REWARDS,
