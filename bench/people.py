@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from codyverse.accounts import tokens
 from codyverse.accounts.queries import token_hash
+from codyverse.core.clock import now
 from codyverse.core.database import session, unit_of_work
 from codyverse.gamification import services as game
 from codyverse.progress import rehearsal, services
@@ -71,13 +72,16 @@ def crowd(app: Flask, number: int) -> list[Learner]:
             session.execute(_TOKENS, {"ids": ids, "hashes": hashes, "scopes": scopes})
             session.execute(_SESSIONS, {"ids": ids, "hashes": [token_hash(each) for each in browser]})
         session.remove()
+    seen = int(now().timestamp())
     signed = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
     assert isinstance(app.secret_key, str)
     forms = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token")
     found = []
     for place, (person, kept, token) in enumerate(zip(ids, browser, texts, strict=True)):
         raw = hashlib.sha256(f"{place}".encode()).hexdigest()[:40]
-        cookie = signed.dumps({"token": kept, "person": person, "csrf_token": raw, "_permanent": True})
+        cookie = signed.dumps(
+            {"token": kept, "person": person, "seen": seen, "csrf_token": raw, "_permanent": True}
+        )
         name = app.config["SESSION_COOKIE_NAME"]
         found.append(Learner(person, f"{name}={cookie}", str(forms.dumps(raw)), token))
     return found

@@ -27,7 +27,11 @@ class Budget:
 def request(method: str, path: str, headers: dict[str, str], body: str = "") -> str:
     """A request of somebody at an address of their own, so that the rate limit is as it is in earnest."""
     address = ".".join(str(random.randrange(1, 255)) for _ in range(3))
-    lines = {"Host": "127.0.0.1", "Accept-Encoding": "gzip, br", "X-Forwarded-For": f"10.{address}"} | headers
+    lines = {
+        "Host": "127.0.0.1",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+        "X-Forwarded-For": f"10.{address}",
+    } | headers
     if method == "POST":
         lines["Content-Length"] = str(len(body))
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())

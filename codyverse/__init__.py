@@ -5,7 +5,6 @@ from typing import Any
 
 import psycopg2
 from flask import Flask
-from flask_compress import Compress
 from flask_migrate import Migrate
 from jinja2 import StrictUndefined
 from sqlalchemy.engine import make_url
@@ -18,7 +17,7 @@ from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.telemetry import configure_logs
-from codyverse.http.lean import LeanFlask, LeanTemplate
+from codyverse.http.lean import LeanCompress, LeanFlask, LeanTemplate
 from codyverse.web.assets import init_app as install_assets
 from config import ROOT, Settings, load_settings
 
@@ -68,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         most_lag_s=settings.replica_max_lag_s,
     )
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
-    Compress(app)
+    LeanCompress(app)
     install_assets(app)
     app.wsgi_app = _ended_bodies(app.wsgi_app)  # type: ignore[method-assign]
     wiring.install()
@@ -90,8 +89,9 @@ def _own_config(settings: Settings) -> dict[str, Any]:
         "PERMANENT_SESSION_LIFETIME": 90 * 24 * 3600,
         "SESSION_REFRESH_EACH_REQUEST": False,
         "COMPRESS_ALGORITHM": ["zstd", "br", "gzip"],
-        "COMPRESS_BR_LEVEL": 4,
+        "COMPRESS_BR_LEVEL": 2,  # level 4 costs 2.5 times as much for 6 % fewer bytes
         "COMPRESS_ZSTD_LEVEL": 3,
+        "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": False,  # LeanCompress does, where something is asked
         "COMPRESS_MIN_SIZE": 1200,  # what fits into one packet gets no faster
         "COMPRESS_MIMETYPES": ["text/html", "application/json", "image/svg+xml", "text/plain"],
         "PROPAGATE_EXCEPTIONS": True if settings.environment == "testing" else None,

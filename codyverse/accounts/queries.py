@@ -11,8 +11,9 @@ from sqlalchemy import Select, bindparam, select
 
 from codyverse.accounts import riders
 from codyverse.accounts.models import User, UserSession
+from codyverse.core.asking import look
 from codyverse.core.clock import now
-from codyverse.core.database import look, session
+from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 
 SESSION_DAYS = 90

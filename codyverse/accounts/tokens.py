@@ -20,8 +20,9 @@ from codyverse.accounts import riders
 from codyverse.accounts.models import ApiToken, User
 from codyverse.accounts.names import can_be_shown, on_one_line
 from codyverse.accounts.queries import PERSON, Principal, person
+from codyverse.core.asking import look
 from codyverse.core.clock import now
-from codyverse.core.database import look, session
+from codyverse.core.database import session
 from codyverse.core.errors import Conflict, Invalid, NotFound
 
 PREFIX = "cody_"

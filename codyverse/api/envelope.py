@@ -30,14 +30,11 @@ def failure(code: str, error: str, details: Mapping[str, list[str]] | None = Non
 
 def respond(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
     """The answer. A 204 has no body."""
-    response = Response(b"" if status == 204 else body, status)
-    response.headers.update(headers)
+    told = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie", **headers}
+    told.pop("Content-Type", None)
+    response = Response(b"" if status == 204 else body, status, list(told.items()), content_type=JSON)
     if status == 204:
         response.headers.pop("Content-Type", None)
-    else:
-        response.content_type = JSON
-    response.headers.setdefault("Cache-Control", "private, no-cache")
-    response.vary.update(["Authorization", "Cookie"])
     return response
 
 

@@ -1,16 +1,15 @@
 """The database: the one session, units of work, and what happens at and after a commit."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from typing import Any, ClassVar
 
 from flask import g, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
-from sqlalchemy import DateTime, Engine, Executable, MetaData, Row, TextualSelect, column, event, text
+from sqlalchemy import DateTime, Engine, MetaData, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -109,6 +108,17 @@ def read_from(replica: Engine | None) -> None:
         setattr(g, _REPLICA, replica)
 
 
+def reads_from() -> Engine | None:
+    """The replica that this request reads from; None: the primary."""
+    found: Engine | None = g.get(_REPLICA) if has_app_context() else None
+    return found
+
+
+def in_unit_of_work() -> bool:
+    """Whether one is open."""
+    return session.registry.has() and bool(session.info.get(_DEPTH))
+
+
 def has_written() -> bool:
     """Whether a unit of work of this request was committed since this was asked last."""
     return bool(g.pop(_WROTE, False))
@@ -143,30 +153,6 @@ def _commit() -> None:
 def commit_was_sent() -> bool:
     """Whether a unit of work of this session may have been stored; until then all of it can be done anew."""
     return bool(session.info.get(_SENT))
-
-
-def row_of(sql: str, names: str) -> TextualSelect:
-    """A statement in SQL whose columns have these names, in this order: so SQLAlchemy need not look at them each time."""
-    return text(sql).columns(*(column(name) for name in names.split()))
-
-
-def look(statement: Executable, values: Mapping[str, Any]) -> Row[*tuple[Any, ...]] | None:
-    """The one row that a statement reads, or none, outside of any transaction: for what most requests ask first.
-
-    It costs one round trip instead of three. Where the session has begun to read or write it reads through that, so that
-    what was written in the same unit of work is seen.
-    """
-    engine = db.engine
-    if not isinstance(engine, Engine) or (session.registry.has() and session().in_transaction()):
-        return session.connection().execute(statement, values).one_or_none()
-    with _reading(engine).connect() as connection:
-        return connection.execute(statement, values).one_or_none()
-
-
-@cache
-def _reading(engine: Engine) -> Engine:
-    """The same pool, each statement a transaction of its own."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def noted() -> dict[str, Any]:

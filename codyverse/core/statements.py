@@ -16,6 +16,8 @@ from codyverse.core.heartbeat import recorder
 
 log = logging.getLogger("codyverse.statements")
 _BEGAN = "codyverse_began"
+LEAST_SLOW_MS = 1
+"""What the setting of what is slow is at least."""
 
 
 @event.listens_for(Engine, "before_cursor_execute")
@@ -30,8 +32,11 @@ def _end(conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
     if not has_app_context():
         _count(1, took / 1000)
         return
-    g.statements = g.get("statements", 0) + 1
-    g.statement_seconds = g.get("statement_seconds", 0.0) + took / 1000
+    noted: dict[str, Any] = g._get_current_object().__dict__
+    noted["statements"] = noted.get("statements", 0) + 1
+    noted["statement_seconds"] = noted.get("statement_seconds", 0.0) + took / 1000
+    if took < LEAST_SLOW_MS:
+        return
     settings = current_app.extensions.get("settings")
     if settings is not None and took >= settings.slow_query_ms:
         metrics.slow_statements.inc()

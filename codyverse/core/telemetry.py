@@ -4,8 +4,11 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import structlog
 
 SECRET = re.compile(r"passw|secret|token|authorization|cookie|e-?mail|answer|^given$|^code$", re.IGNORECASE)
@@ -45,6 +48,46 @@ def _clean(value: Any) -> Any:
     return text
 
 
+class Line:
+    """A line that is written at every request: to the same place and with the same names as all others, on a shorter way.
+
+    Through structlog and logging it costs as much as the rest of a small answer. The shorter way is taken where nobody else
+    listens and lines are JSON; otherwise the usual one.
+    """
+
+    def __init__(self, logger: str, event: str) -> None:
+        self._logger, self._name, self._event = logging.getLogger(logger), logger, event
+        self._usual = structlog.get_logger(logger)
+
+    def write(self, given: dict[str, Any], plain: dict[str, Any]) -> None:
+        """`given` holds texts that came from outside, `plain` what the site itself has named or counted."""
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        root = logging.getLogger()
+        handler = root.handlers[0] if len(root.handlers) == 1 and not self._logger.handlers else None
+        if not isinstance(handler, _JsonHandler):
+            self._usual.info(self._event, **given, **plain)
+            return
+        said = given | structlog.contextvars.get_contextvars()
+        line = plain | {name: _clean(value) for name, value in said.items()}
+        line |= {"event": self._event, "level": "info", "logger": self._name, "timestamp": _moment()}
+        handler.line(orjson.dumps(line, default=str).decode())
+
+
+class _JsonHandler(logging.StreamHandler[Any]):
+    """Writes lines as they come."""
+
+    def line(self, text: str) -> None:
+        """One line, whole, also if several threads write."""
+        with self.lock or nullcontext():
+            self.stream.write(text + self.terminator)
+            self.flush()
+
+
+def _moment() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
 def configure_logs(level: str, style: str) -> None:
     """Send everything, the standard library's loggers included, to stderr. `style` is json or text."""
     shared: list[Any] = [
@@ -58,7 +101,7 @@ def configure_logs(level: str, style: str) -> None:
         if style == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = (_JsonHandler if style == "json" else logging.StreamHandler)(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.processors.format_exc_info],

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import TextClause, TextualSelect, text
+from sqlalchemy import TextClause, text
 
-from codyverse.core.database import row_of, session
+from codyverse.core.asking import send
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Together:
         self.calls.clear()
         if told:
             values = {f"told{place}": orjson.dumps(made).decode() for place, made in enumerate(told.values())}
-            session.connection().execute(_statement(tuple(told)), values)
+            send(_statement(tuple(told)), values)
 
 
 _now: ContextVar[Together | None] = ContextVar("together", default=None)
@@ -123,32 +123,30 @@ def ride_along(kind: str, rider: Rider) -> None:
 class _Keeping:
     """A statement that keeps a fact, what rides along, and what riders give to it."""
 
-    statement: TextualSelect
+    statement: TextClause
     names: tuple[str, ...]
     values: tuple[Callable[[], Mapping[str, Any]], ...]
 
 
 @cache
-def _keeping(kind: str, source: str, columns: str) -> _Keeping:
+def _keeping(kind: str, source: str) -> _Keeping:
     riders = tuple(_RIDERS.get(kind, {}).values())
-    sql = "".join(f", {rider.column}" for rider in riders)
-    names = " ".join([columns, *(f"r{place}" for place in range(len(riders)))])
+    columns = "".join(f", {rider.column}" for rider in riders)
     return _Keeping(
-        row_of(f"select kept.*{sql} from {source} as kept", names),  # noqa: S608 - our own texts
+        text(f"select kept.*{columns} from {source} as kept"),  # noqa: S608 - our own texts
         tuple(rider.name for rider in riders),
         tuple(rider.values for rider in riders if rider.values is not None),
     )
 
 
-def keep(kind: str, source: str, columns: str, values: dict[str, Any]) -> tuple[Any, ...]:
-    """Call the function `source`, which writes a fact of this kind, and take in what rides along; its row without that,
-    whose columns these are."""
-    how = _keeping(kind, source, columns)
+def keep(kind: str, source: str, values: dict[str, Any]) -> tuple[Any, ...]:
+    """Call the function `source`, which writes a fact of this kind, and take in what rides along; its row without that."""
+    how = _keeping(kind, source)
     for more in how.values:
         values |= more()
-    row = tuple(session.connection().execute(how.statement, values).one())
+    [row] = send(how.statement, values)
     size = len(row) - len(how.names)
     with together() as fact:
         for name, brought in zip(how.names, row[size:], strict=True):
             fact.known[name, values["user_id"]] = brought
-    return row[:size]
+    return tuple(row[:size])

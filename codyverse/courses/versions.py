@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from sqlalchemy import text
 
+from codyverse.core.asking import look
 from codyverse.core.cache import Lifetime, kept, last_kept
-from codyverse.core.database import look, noted, session
+from codyverse.core.database import noted, session
 from codyverse.core.resilience import unless_away
 
 COLUMN = "(select content_state.version::text from content_state)"
@@ -27,7 +28,7 @@ def content_version() -> str:
     known = noted().get(_KNOWN)
     if isinstance(known, str):
         return known
-    found = look(_VERSION, {})
+    found = look(_VERSION)
     return "" if found is None else str(found[0])
 
 

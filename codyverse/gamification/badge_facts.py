@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from codyverse.core.database import session
+from codyverse.core.asking import ask, send
 from codyverse.core.together import Rider, known
 from codyverse.gamification.badge_catalogue import Badge, Count, badges
 from codyverse.progress.events import LessonCompleted
@@ -125,7 +125,8 @@ def read_counts(
         return {}
     how = asking(asked)
     values = {"user_id": user_id, "attempt_id": attempt_id, "day": day, **how.values}
-    return how.read(session.connection().execute(_COUNTS, values).scalar_one())
+    [[told]] = ask(_COUNTS, values)
+    return how.read(told)
 
 
 # --- after a lesson ---
@@ -162,7 +163,8 @@ def _read(fact: LessonCompleted) -> Any:
         "first_time": fact.first_time,
         **_asked_of_catalogue().values,
     }
-    return session.connection().execute(_AFTER_LESSON, values).scalar_one()
+    [[told]] = send(_AFTER_LESSON, values)
+    return told
 
 
 _of_catalogue: list[tuple[tuple[Badge, ...], Asking]] = []

@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import text
 
-from codyverse.core.database import session
+from codyverse.core.asking import ask
 from codyverse.gamification.badge_catalogue import CATEGORIES, Badge, badges
 from codyverse.gamification.badge_facts import fact_of, read_counts
 from codyverse.gamification.badges import countable, player_state, so_far, still_open
@@ -105,7 +105,7 @@ def _shown(hidden: Container[str]) -> list[Badge]:
 
 
 def _earned(user_id: int) -> list[tuple[str, date]]:
-    rows = session.connection().execute(_EARNED, {"user_id": user_id})
+    rows = ask(_EARNED, {"user_id": user_id})
     return [(row.badge, row.local_date) for row in rows]
 
 

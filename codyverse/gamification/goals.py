@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from codyverse.accounts.queries import Preferences
+from codyverse.core.asking import ask, ask_one, send
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.core.together import known
@@ -30,7 +31,7 @@ def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
     """The goals as they are set, or as the day's first write would set them. Writes nothing. One statement."""
     enough = max(rules.wanted_lessons(each, numbers()) for each in numbers().goal_targets)
     values = {"user_id": user_id, "local_date": day, "enough": enough, "weak_below": numbers().weak_below}
-    row = session.connection().execute(GOALS_OF_DAY, values).one_or_none()
+    row = ask_one(GOALS_OF_DAY, values)
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
     progress = rules.goal_progress(
@@ -60,7 +61,7 @@ class PastDay:
 
 def past_goals(user_id: int, before: date, days: int) -> tuple[PastDay, ...]:
     """The latest days before this date for which goals were set, newest first, at most so many."""
-    rows = session.connection().execute(PAST_GOALS, {"user_id": user_id, "before": before, "days": days})
+    rows = ask(PAST_GOALS, {"user_id": user_id, "before": before, "days": days})
     return tuple(
         PastDay(row.local_date, tuple((Goal(*stored[:4]), stored[4]) for stored in row.goals)) for row in rows
     )
@@ -111,9 +112,7 @@ def newly_reached(user_id: int, day: date, totals: DayTotals) -> tuple[tuple[Goa
 
 def _still_open(user_id: int, day: date) -> list[Goal]:
     which = {"user_id": user_id, "local_date": day}
-    stored: list[Any] | None = known(
-        GOALS, user_id, lambda: session.connection().execute(SET, which).scalar()
-    )
+    stored: list[Any] | None = known(GOALS, user_id, lambda: send(SET, which)[0][0])
     if stored is not None:
         return [Goal(*each[:4]) for each in stored if not each[4]]
     today = ensure_goals(user_id, day)

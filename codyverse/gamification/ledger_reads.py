@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
+from codyverse.core.asking import ask, ask_one
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.gamification.explain import MECHANIC_OF, RULES, Rule, reason, reason_without, rule_of, traces
@@ -80,7 +81,7 @@ def ledger_page(
         "without_badges": "badges" in hidden,
         "limit": size + 1,
     }
-    lines = [line(row) for row in session.connection().execute(_PAGE, values)]
+    lines = [line(row) for row in ask(_PAGE, values)]
     return LedgerPage(tuple(lines[:size]), lines[size - 1].id if len(lines) > size else None)
 
 
@@ -138,7 +139,7 @@ _RULES = text("""
 
 def ledger_entry(user_id: int, entry_id: int) -> EntryLine:
     """One entry of the learner's own. Raises NotFound."""
-    row = session.connection().execute(_ONE, {"user_id": user_id, "entry_id": entry_id}).one_or_none()
+    row = ask_one(_ONE, {"user_id": user_id, "entry_id": entry_id})
     if row is None:
         raise NotFound("There is no such entry.")
     return line(row)

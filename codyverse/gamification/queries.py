@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from codyverse.accounts.queries import Preferences
 from codyverse.accounts.rules import stamped_date
-from codyverse.core.database import row_of, session
+from codyverse.core.asking import ask, ask_one
 from codyverse.core.errors import NotFound
 from codyverse.gamification import rules, streaks
 from codyverse.gamification.goals import PastDay, goal_targets, goals_of_day, past_goals
@@ -205,12 +205,12 @@ def board(user_id: int, at: datetime) -> Board:
     return board_of(user_id, _person(user_id), at)
 
 
-def board_of(user_id: int, row: Row[*tuple[Any, ...]], at: datetime, *, week: bool = True) -> Board:
+def board_of(user_id: int, row: Any, at: datetime, *, week: bool = True) -> Board:
     """The same from a row with `PERSON_COLUMNS`. Two statements; without the `week` one, unless a streak has a story."""
     return Board(_card(user_id, row, at, with_week=week), _goals(user_id, _today(row, at)))
 
 
-def card_of(user_id: int, row: Row[*tuple[Any, ...]], at: datetime) -> PlayerCard:
+def card_of(user_id: int, row: Any, at: datetime) -> PlayerCard:
     """The card without its week from a row with `PERSON_COLUMNS`. No statement, unless a streak has a story."""
     return _card(user_id, row, at, with_week=False)
 
@@ -220,18 +220,18 @@ def levels() -> tuple[rules.Level, ...]:
     return rules.levels(numbers())
 
 
-def _person(user_id: int) -> Row[*tuple[Any, ...]]:
-    row = session.connection().execute(_PERSON, {"user_id": user_id}).one_or_none()
+def _person(user_id: int) -> Any:
+    row = ask_one(_PERSON, {"user_id": user_id})
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
     return row
 
 
-def _today(row: Row[*tuple[Any, ...]], at: datetime) -> date:
+def _today(row: Any, at: datetime) -> date:
     return stamped_date(at, row.time_zone, row.day_start_hour, row.last_game_date, row.owed_until)
 
 
-def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime, *, with_week: bool) -> PlayerCard:
+def _card(user_id: int, row: Any, at: datetime, *, with_week: bool) -> PlayerCard:
     today = _today(row, at)
     preferences = Preferences.read(row.preferences)
     weekly = preferences.streak_mode == "weekly"
@@ -240,7 +240,7 @@ def _card(user_id: int, row: Row[*tuple[Any, ...]], at: datetime, *, with_week: 
     asks = weekly or _streak_has_a_story(row, today, first)
     week = None
     if asks or with_week:
-        week = session.connection().execute(_WEEK_AND_FACTS if asks else _WEEK_ALONE, values).one()
+        week = ask_one(_WEEK_AND_FACTS if asks else _WEEK_ALONE, values)
     told = _told(week, at, today, weekly=weekly) if asks and week is not None else _as_kept(row)
     xp = row.xp or 0
     standing = rules.standing(xp, numbers())
@@ -282,11 +282,11 @@ class _Told:
     mend: date | None = None
 
 
-def _as_kept(row: Row[*tuple[Any, ...]]) -> _Told:
+def _as_kept(row: Any) -> _Told:
     return _Told(row.streak or 0, row.best_streak or 0, row.freezes or 0)
 
 
-def _streak_has_a_story(row: Row[*tuple[Any, ...]], today: date, first: date) -> bool:
+def _streak_has_a_story(row: Any, today: date, first: date) -> bool:
     """Whether more must be known than the row keeps: after a gap, a break that can be mended, a day kept this week."""
     if row.streak_date is None:
         return False
@@ -295,7 +295,7 @@ def _streak_has_a_story(row: Row[*tuple[Any, ...]], today: date, first: date) ->
     return gap or broke or (row.kept_date is not None and row.kept_date >= first)
 
 
-def _told(row: Row[*tuple[Any, ...]], at: datetime, today: date, *, weekly: bool) -> _Told:
+def _told(row: Any, at: datetime, today: date, *, weekly: bool) -> _Told:
     known = facts_in(row)
     course = known.course(today)
     mend = None if row.mended_today else to_mend(course, at, known.calendar.ends, numbers())
@@ -306,9 +306,7 @@ def _told(row: Row[*tuple[Any, ...]], at: datetime, today: date, *, weekly: bool
     return _Told(weeks.current, weeks.best, standing.freezes, weeks.this_week)
 
 
-def _week(
-    row: Row[*tuple[Any, ...]], first: date, today: date, kept: Callable[[date], str]
-) -> tuple[DayDot, ...]:
+def _week(row: Any, first: date, today: date, kept: Callable[[date], str]) -> tuple[DayDot, ...]:
     lessons = dict(zip(row.dates or (), row.lessons or (), strict=True))
     days = [first + number * ONE_DAY for number in range(7)]
     return tuple(
@@ -334,11 +332,7 @@ def _goals(user_id: int, today: date) -> tuple[GoalView, ...]:
     )
 
 
-_REWARDS = row_of(
-    "select * from game_rewards(:user_id, :attempt_id)",
-    "finished_on streak streak_date mended first_of_day id currency amount rule source details local_date created_at "
-    "attempt_id",
-)
+_REWARDS = text("select * from game_rewards(:user_id, :attempt_id)")
 """A finished attempt with each entry that it brought; one row with nulls, if there is none."""
 
 
@@ -348,7 +342,7 @@ def rewards_of(user_id: int, attempt_id: int) -> Rewards:
     One statement, two when it is not of the latest study day. Raises NotFound.
     """
     which = {"user_id": user_id, "attempt_id": attempt_id}
-    found = session.connection().execute(_REWARDS, which).all()
+    found = ask(_REWARDS, which)
     if not found:
         raise NotFound("There is no such finished attempt.")
     finished, rows = found[0], [row for row in found if row.id is not None]
@@ -377,12 +371,12 @@ def _level_up(entries: tuple[EntryLine, ...]) -> LevelView | None:
     return LevelView(number, level.name, level.icon, gems, opens)
 
 
-def _reached(row: Row[*tuple[Any, ...]]) -> GoalView:
+def _reached(row: Any) -> GoalView:
     told = row.details
     return GoalView(told["slot"], told["kind"], told["target"], told["target"], row.amount, True)
 
 
-def _streak_on(user_id: int, finished: Row[*tuple[Any, ...]]) -> int:
+def _streak_on(user_id: int, finished: Any) -> int:
     """The streak on the day of a completion: the player's, if no later day was added, else derived for that day."""
     day: date = finished.finished_on
     if finished.streak_date == day:

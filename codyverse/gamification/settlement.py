@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from codyverse.core.database import session
+from codyverse.core.asking import send
 from codyverse.core.events import publish
 from codyverse.core.together import known, put_down, together
 from codyverse.gamification.badge_catalogue import Count
@@ -123,8 +123,8 @@ def _read(fact: Fact) -> dict[str, Any]:
         "lesson_id": getattr(fact, "lesson_id", None),
         "attempt_id": fact.attempt_id,
     }
-    found: dict[str, Any] = session.connection().execute(KNOWN, values).scalar_one()
-    return found
+    [[found]] = send(KNOWN, values)
+    return found  # type: ignore[no-any-return]
 
 
 def known_in(told: dict[str, Any]) -> Known:

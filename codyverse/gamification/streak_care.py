@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from codyverse.accounts.rules import Reckoning, ShortDays
+from codyverse.core.asking import ask_one
 from codyverse.core.database import session
 from codyverse.gamification import streaks
 from codyverse.gamification.numbers import numbers
@@ -66,7 +67,7 @@ def facts_in(row: Row[*tuple[Any, ...]]) -> Facts:
 
 def facts_of(user_id: int, until: date = date.max) -> Facts:
     """The facts of this learner's streak up to a date. One statement."""
-    row = session.connection().execute(_FACTS, {"user_id": user_id, "until": until}).one()
+    row = ask_one(_FACTS, {"user_id": user_id, "until": until})
     return facts_in(row)
 
 

@@ -51,11 +51,18 @@ def access(
     return name_it
 
 
+def _noted() -> dict[str, Any]:
+    """What this request has noted in `g`, itself: it is asked for a dozen times, and each time the proxy costs more."""
+    noted: dict[str, Any] = g._get_current_object().__dict__
+    return noted
+
+
 def bearer() -> str | None:
     """The token of this request; None if it carries none, or none is taken here. What is no token at all is ''."""
-    if "bearer" not in g:
-        g.bearer = _bearer()
-    found: str | None = g.bearer
+    noted = _noted()
+    if "bearer" not in noted:
+        noted["bearer"] = _bearer()
+    found: str | None = noted["bearer"]
     return found
 
 
@@ -72,9 +79,10 @@ def _bearer() -> str | None:
 
 def principal_or_none() -> Principal | None:
     """Who acts, read once per request and only when somebody asks."""
-    if "principal" not in g:
-        g.principal = unless_away(_look_up, lambda: None)
-    found: Principal | None = g.principal
+    noted = _noted()
+    if "principal" not in noted:
+        noted["principal"] = unless_away(_look_up, lambda: None)
+    found: Principal | None = noted["principal"]
     return found
 
 
@@ -145,12 +153,13 @@ def end_session() -> None:
 
 
 def _enforce() -> Response | None:
-    if request.endpoint is None or request.endpoint == "static" or request.method == "OPTIONS":
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    if asked.endpoint is None or asked.endpoint == "static" or asked.method == "OPTIONS":
         return None
-    view = current_app.view_functions[request.endpoint]
+    view = current_app.view_functions[asked.endpoint]
     policy: Policy | None = getattr(view, "access", None)
     if policy is None:
-        raise RuntimeError(f"the route {request.endpoint} names no access policy")
+        raise RuntimeError(f"the route {asked.endpoint} names no access policy")
     away.note(view)
     if policy == "anyone":
         if bearer() is not None:
@@ -167,7 +176,7 @@ def _enforce() -> Response | None:
 
 def _note_use(response: Response) -> Response:
     """Keep that a token was used. What was asked for is done by now, so a failure here is logged and changes nothing."""
-    token_id = g.pop("note_use_of", None)
+    token_id = _noted().pop("note_use_of", None)
     if token_id is not None and response.status_code < 500:
         try:
             with unit_of_work():
@@ -179,10 +188,10 @@ def _note_use(response: Response) -> Response:
 
 def _note_seen(response: Response) -> Response:
     """Keep, once an hour, that a session was used, for the list of devices. A failure is logged and changes nothing."""
-    who: Principal | None = g.get("principal")
-    at = int(now().timestamp())
+    who: Principal | None = _noted().get("principal")
     if who is None or not who.session_id or response.status_code >= 500:
         return response
+    at = int(now().timestamp())
     if at - session.get(SEEN, 0) < SEEN_NOTED_EVERY or TOKEN not in session:
         return response
     try:

@@ -6,6 +6,7 @@ A whole class sits behind one address, so what is limited there are failed sign-
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any, TypeVar
@@ -33,7 +34,11 @@ def who() -> str:
 
 def remote_address() -> str:
     """Where the request comes from. Of IPv6 the first 64 bits: one household or class has all that follow."""
-    text = get_remote_address()
+    return _name_of(get_remote_address())
+
+
+@lru_cache(4096)
+def _name_of(text: str) -> str:
     try:
         found = ip_address(text.partition("%")[0])
     except ValueError:
@@ -116,11 +121,11 @@ def exempt(view: View) -> View:
 
 def seconds_to_wait() -> int:
     """In how many seconds, at least 1, the limit that this request met lets the next one through; the same all through it."""
-    if "seconds_to_wait" not in g:
+    noted: dict[str, int] = g._get_current_object().__dict__
+    if "seconds_to_wait" not in noted:
         limit = limiter.current_limit
-        g.seconds_to_wait = max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
-    seconds: int = g.seconds_to_wait
-    return seconds
+        noted["seconds_to_wait"] = max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
+    return noted["seconds_to_wait"]
 
 
 def _tell(response: Response) -> Response:
@@ -131,9 +136,9 @@ def _tell(response: Response) -> Response:
             RedisError
         ):  # it went away since the request was counted: then there is nothing to tell
             remaining, reset = max(0, limit.remaining), seconds_to_wait()
-            response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-            response.headers["RateLimit-Remaining"] = str(remaining)
-            response.headers["RateLimit-Reset"] = str(reset)
+            response.headers.add("RateLimit-Limit", str(limit.limit.amount))
+            response.headers.add("RateLimit-Remaining", str(remaining))
+            response.headers.add("RateLimit-Reset", str(reset))
     return response
 
 

@@ -5,12 +5,13 @@ import secrets
 import time
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 
 from codyverse.core import heartbeat, metrics
+from codyverse.core.telemetry import Line
 from codyverse.http.admission import WAITED
 
-log = structlog.get_logger("codyverse.requests")
+_line = Line("codyverse.requests", "request")
 _ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _STARTED = re.compile(r"(?:t=)?(\d{9,11}\.\d{1,6})")
 PLAIN = ("slug", "item")
@@ -18,13 +19,15 @@ PLAIN = ("slug", "item")
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
-    g.began = time.perf_counter()
+    environ, noted = request.environ, g._get_current_object()
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    noted.request_id = name = given if given and _ID.fullmatch(given) else secrets.token_hex(8)
+    noted.began = time.perf_counter()
     heartbeat.of(current_app).begin()
-    _note_wait()
+    if WAITED in environ or "HTTP_X_REQUEST_START" in environ:
+        _note_wait()
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=name)
 
 
 def _note_wait() -> None:
@@ -41,41 +44,41 @@ def _note_wait() -> None:
 
 
 def _end(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    seconds = time.perf_counter() - g.began
-    endpoint = request.endpoint or "none"
-    metrics.requests.labels(endpoint, request.method, response.status_code).inc()
+    asked, noted = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
+    seconds = time.perf_counter() - noted.began
+    response.headers.add("X-Request-Id", noted.request_id)
+    status, endpoint = response.status_code, asked.endpoint or "none"
+    metrics.requests.labels(endpoint, asked.method, status).inc()
     metrics.request_seconds.labels(endpoint).observe(seconds)
     heart = heartbeat.of(current_app)
     heart.busy(seconds)
-    heart.recorder.timed("requests", endpoint, str(response.status_code), seconds)
-    who = g.get("principal")
-    more = {name: g.get(name) for name in ("category",) if g.get(name)}
-    if g.get("waited", 0) >= 0.001:
-        more["waited_milliseconds"] = round(g.waited * 1000, 1)
-    log.info(
-        "request",
-        method=request.method,
-        endpoint=request.endpoint,
-        path=_plain_path(),
-        status=response.status_code,
-        milliseconds=round(seconds * 1000, 1),
-        statements=g.get("statements", 0),
-        statement_milliseconds=round(g.get("statement_seconds", 0.0) * 1000, 1),
-        user_id=who.id if who else None,
-        **more,
-    )
+    heart.recorder.timed("requests", endpoint, str(status), seconds)
+    who = noted.get("principal")
+    counted = {
+        "method": asked.method,
+        "endpoint": asked.endpoint,
+        "status": status,
+        "milliseconds": round(seconds * 1000, 1),
+        "statements": noted.get("statements", 0),
+        "statement_milliseconds": round(noted.get("statement_seconds", 0.0) * 1000, 1),
+        "user_id": who.id if who else None,
+    }
+    if "category" in noted:
+        counted["category"] = noted.category
+    if noted.get("waited", 0) >= 0.001:
+        counted["waited_milliseconds"] = round(noted.waited * 1000, 1)
+    _line.write({"path": _plain_path(asked)}, counted)
     return response
 
 
-def _plain_path() -> str:
+def _plain_path(asked: Request) -> str:
     """The path without what could be a secret: `/mails/unsubscribe/<token>`; of an unknown one its first part."""
-    rule, parts = request.url_rule, request.view_args
+    rule, parts = asked.url_rule, asked.view_args
     if rule is None:
-        first, more, _ = request.path[1:].partition("/")
+        first, more, _ = asked.path[1:].partition("/")
         return f"/{first[:40]}" + ("/…" if more else "")
     if all(name in PLAIN or str(value).isdigit() for name, value in (parts or {}).items()):
-        return request.path
+        return asked.path
     return rule.rule
 
 

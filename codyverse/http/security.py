@@ -5,14 +5,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
-from flask_wtf.csrf import CSRFProtect
 from werkzeug.datastructures import ContentSecurityPolicy
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import IntegerConverter
 
-from codyverse.http.lean import LeanTalisman
+from codyverse.http.lean import LeanCSRF, LeanTalisman
 
-csrf = CSRFProtect()
+csrf = LeanCSRF()
 View = TypeVar("View", bound=Callable[..., Any])
 BIGINT_MAX = 2**63 - 1
 MOST_DRAINED = 32 * 2**20
@@ -99,13 +98,14 @@ def _refuse_text() -> None:
 
     Bytes that are not UTF-8 arrive as U+FFFD; kept so, two different passwords could be the same.
     """
-    if request.endpoint is None:
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    if asked.endpoint is None:
         return  # nothing is there
-    if getattr(current_app.view_functions[request.endpoint], "takes_token", False):
+    if getattr(current_app.view_functions[asked.endpoint], "takes_token", False):
         return  # the API's schemas say what they take
-    texts = [*request.args.values(), request.path]
-    if request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        texts += [each for pair in request.form.items(multi=True) for each in pair]
+    texts = [*asked.args.values(), asked.path]
+    if asked.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        texts += [each for pair in asked.form.items(multi=True) for each in pair]
     if any("\x00" in text for text in texts):
         raise RefusedText(
             "The text contains a character (NUL) that cannot be stored. Remove it and send again."

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from codyverse.accounts.queries import Preferences, Principal
 from codyverse.accounts.rules import stamped_date
-from codyverse.core.database import noted, session
+from codyverse.core.asking import ask_one
+from codyverse.core.database import noted
 from codyverse.core.errors import NotFound
 from codyverse.courses.versions import content_version
 from codyverse.gamification.badge_queries import BadgeView, views_of
@@ -80,9 +81,9 @@ def board_with_bell(who: Principal, at: datetime) -> tuple[Board, Bell]:
     return board_of(who.id, row, at), bell_of(row)
 
 
-def _with_bell(who: Principal) -> Row[*tuple[Any, ...]]:
+def _with_bell(who: Principal) -> Any:
     values = {"user_id": who.id, "kinds": list(rules.shown_kinds(who.preferences.hidden))}
-    row = session.connection().execute(_WITH_BELL, values).one_or_none()
+    row = ask_one(_WITH_BELL, values)
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
     return row
@@ -134,7 +135,7 @@ def dashboard(user_id: int, at: datetime) -> Dashboard:
         "mechanics": [rules.MECHANIC_OF.get(kind) for kind in (*rules.KINDS, *rules.ALWAYS)],
         "latest": LATEST,
     }
-    row = session.connection().execute(_EVERYTHING, values).one_or_none()
+    row = ask_one(_EVERYTHING, values)
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
     hidden = Preferences.read(row.preferences).hidden

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from codyverse.core.asking import ask, ask_one
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
 from codyverse.notifications import rules
@@ -75,7 +76,7 @@ class KeptMail:
 def bell(user_id: int, hidden: frozenset[str]) -> Bell:
     """The bell of somebody who has hidden these mechanics. One statement, on two small indexes."""
     values = {"user_id": user_id, "kinds": list(rules.shown_kinds(hidden))}
-    return bell_of(session.connection().execute(BELL, values).one())
+    return bell_of(ask_one(BELL, values))
 
 
 def bell_of(row: Row[*tuple[Any, ...]]) -> Bell:
@@ -85,7 +86,7 @@ def bell_of(row: Row[*tuple[Any, ...]]) -> Bell:
 
 def states(user_ids: Iterable[int]) -> dict[int, str]:
     """The state of each of these people's notifications, as `Bell.state`. One statement."""
-    rows = session.connection().execute(STATES, {"user_ids": list(user_ids)})
+    rows = ask(STATES, {"user_ids": list(user_ids)})
     return {row.id: _state(row) for row in rows}
 
 
@@ -98,7 +99,7 @@ def newer_titles(user_id: int, after: int, hidden: frozenset[str]) -> tuple[str,
     """The titles of what is unread and came after the one with this id, newest first, at most three."""
     kinds = list(rules.shown_kinds(hidden))
     values = {"user_id": user_id, "after": after, "kinds": kinds, "most": MOST_ANNOUNCED}
-    rows = session.connection().execute(NEWER, values)
+    rows = ask(NEWER, values)
     return tuple(rules.words(row.kind, row.details, hidden).title for row in rows)
 
 
@@ -113,7 +114,7 @@ def listing(
         "all": not unread_only,
         "most": limit + 1,
     }
-    rows = session.connection().execute(LISTED, values).all()
+    rows = ask(LISTED, values)
     lines = tuple(_line(row, hidden) for row in rows[:limit])
     return NewsPage(lines, lines[-1].id if len(rows) > limit else None)
 
@@ -139,7 +140,7 @@ def news_slice(
 
 def notification(user_id: int, notification_id: int, hidden: frozenset[str]) -> NewsLine:
     """One of somebody's own. Raises NotFound."""
-    row = session.connection().execute(ONE, {"user_id": user_id, "id": notification_id}).one_or_none()
+    row = ask_one(ONE, {"user_id": user_id, "id": notification_id})
     if row is None:
         raise NotFound("There is no such notification.")
     return _line(row, hidden)

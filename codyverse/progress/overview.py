@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import text
 
-from codyverse.core.database import session
+from codyverse.core.asking import ask, ask_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ _TOTALS = text("""
 def lesson_standings(user_id: int, course_id: int | None = None) -> tuple[LessonStanding, ...]:
     """Every lesson that the learner has begun or done, of one course or of all, in their order. One statement."""
     values = {"user_id": user_id, "course_id": course_id}
-    return tuple(LessonStanding(*row) for row in session.connection().execute(_STANDINGS, values))
+    return tuple(LessonStanding(*row) for row in ask(_STANDINGS, values))
 
 
 def totals(user_id: int) -> Totals:
     """The sums of all the learner's study days. One statement."""
-    row = session.connection().execute(_TOTALS, {"user_id": user_id}).one()
+    row = ask_one(_TOTALS, {"user_id": user_id})
     return Totals(*(int(number) for number in row))

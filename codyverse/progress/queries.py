@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import and_, bindparam, exists, func, literal, null, or_, select, true, union_all
 
+from codyverse.core.asking import ask, ask_one
 from codyverse.core.database import session
 from codyverse.courses.models import Course, Lesson, Module
 from codyverse.progress.models import ActivityDay, Attempt, AttemptStep, LessonProgress
@@ -121,7 +122,7 @@ _STATES = (
 
 def lesson_states(user_id: int, course_id: int) -> dict[int, LessonState]:
     """The learner's standing with each lesson of a course that is begun or done; lessons that are new are left out."""
-    rows = session.connection().execute(_STATES, {"user_id": user_id, "course_id": course_id})
+    rows = ask(_STATES, {"user_id": user_id, "course_id": course_id})
     return {row.id: LessonState("open" if row.best_score is None else "done", row.best_score) for row in rows}
 
 
@@ -189,7 +190,7 @@ def continue_with(user_id: int) -> Continue | None:
     For somebody new it is the first lesson of the first course; None when everything is finished. One statement; what
     comes next is looked for only when nothing is open.
     """
-    row = session.connection().execute(_CONTINUE, {"user_id": user_id}).one_or_none()
+    row = ask_one(_CONTINUE, {"user_id": user_id})
     return None if row is None else Continue(*row)
 
 
@@ -203,7 +204,7 @@ _COURSE_PROGRESS = (
 
 def course_progress(user_id: int) -> dict[int, int]:
     """How many lessons that are still offered the learner has finished, by course; courses without one are left out."""
-    rows = session.connection().execute(_COURSE_PROGRESS, {"user_id": user_id})
+    rows = ask(_COURSE_PROGRESS, {"user_id": user_id})
     return {row[0]: row[1] for row in rows}
 
 
@@ -227,7 +228,7 @@ _ACTIVITY = (
 def activity(user_id: int, since: date, until: date) -> tuple[Day, ...]:
     """The learner's study days from `since` to `until`, both included, oldest first; days without study are left out."""
     values = {"user_id": user_id, "since": since, "until": until}
-    return tuple(Day(*row) for row in session.connection().execute(_ACTIVITY, values))
+    return tuple(Day(*row) for row in ask(_ACTIVITY, values))
 
 
 _ASKED = (
@@ -265,5 +266,5 @@ _COURSE_WORK = (
 def course_work(user_id: int, since: date, until: date) -> tuple[CourseWork, ...]:
     """What the learner finished from `since` to `until`, both included, by course; courses without any are left out."""
     values = {"user_id": user_id, "since": since, "until": until}
-    rows = session.connection().execute(_COURSE_WORK, values)
+    rows = ask(_COURSE_WORK, values)
     return tuple(CourseWork(*row[:4], *(int(number) for number in row[4:])) for row in rows)

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 import orjson
-from sqlalchemy import Row
 
 from codyverse.accounts.game_days import raise_game_date
+from codyverse.core.asking import send_one
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import Conflict, Invalid, NotFound
@@ -22,7 +22,7 @@ from codyverse.courses import exercises
 from codyverse.courses import queries as courses
 from codyverse.courses.exercises import Verdict
 from codyverse.progress import rules, statements
-from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
+from codyverse.progress.events import DAY_COLUMNS, DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
 
 
 def start_attempt(user_id: int, lesson_id: int) -> int:
@@ -75,14 +75,14 @@ def answer_step(user_id: int, attempt_id: int, step_id: int, try_no: int, given:
 def answer_open_step(user_id: int, lesson_id: int, step_id: int, try_no: int, given: Any) -> int:
     """The same in the attempt that is open at this lesson, whichever it is; its id. Raises NotFound if none is."""
     which = {"user_id": user_id, "lesson_id": lesson_id, "step_id": step_id}
-    state = session.connection().execute(statements.LOCKED_OPEN_STEP, which).one_or_none()
+    state = send_one(statements.LOCKED_OPEN_STEP, which)
     if state is None:
         raise NotFound("There is no such step in an open attempt of yours.")
     _answer(user_id, state, step_id, try_no, given)
     return int(state.attempt_id)
 
 
-def _answer(user_id: int, state: Row[*tuple[Any, ...]], step_id: int, try_no: int, given: Any) -> Verdict:
+def _answer(user_id: int, state: Any, step_id: int, try_no: int, given: Any) -> Verdict:
     at, attempt_id = now(), state.attempt_id
     if not state.asks:
         raise Invalid({"stepId": ["This step asks nothing."]})
@@ -119,9 +119,7 @@ def _answer(user_id: int, state: Row[*tuple[Any, ...]], step_id: int, try_no: in
     return verdict
 
 
-def _replayed(
-    state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]
-) -> Verdict:
+def _replayed(state: Any, attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]) -> Verdict:
     which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": try_no}
     before = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
     if before != answer:
@@ -177,7 +175,7 @@ def save_draft(user_id: int, attempt_id: int, step_id: int, given: Any, try_no: 
     _study(user_id, attempt_id, step_id, state, at, draft=draft)
 
 
-def _is_last_answer(state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int, given: Any) -> bool:
+def _is_last_answer(state: Any, attempt_id: int, step_id: int, given: Any) -> bool:
     if state.tries == 0 or state.draft is not None:
         return False
     which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": state.tries}
@@ -197,7 +195,7 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     """
     at = now()
     whose = {"user_id": user_id, "attempt_id": attempt_id}
-    state = session.connection().execute(statements.LOCKED_ATTEMPT, whose).one_or_none()
+    state = send_one(statements.LOCKED_ATTEMPT, whose)
     if state is None or lesson_id not in (None, state.lesson_id):
         raise NotFound("There is no such attempt.")
     if state.completed_at is not None:
@@ -208,7 +206,7 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     _complete(user_id, attempt_id, state, at)
 
 
-def _complete(user_id: int, attempt_id: int, state: Row[*tuple[Any, ...]], at: datetime) -> None:
+def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> None:
     score = rules.score(state.answered_right, state.asked)
     when = _when(user_id, state, at)
     with together():
@@ -243,21 +241,21 @@ def _complete(user_id: int, attempt_id: int, state: Row[*tuple[Any, ...]], at: d
         )
 
 
-def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Row[*tuple[Any, ...]]:
+def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Any:
     """The learner's own attempt with one of its steps, locked until the end. Raises NotFound."""
     which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
-    state = session.connection().execute(statements.LOCKED_STEP, which).one_or_none()
+    state = send_one(statements.LOCKED_STEP, which)
     if state is None:
         raise NotFound("There is no such step in an attempt of yours.")
     return state
 
 
-def _must_be_open(state: Row[*tuple[Any, ...]]) -> None:
+def _must_be_open(state: Any) -> None:
     if state.completed_at is not None:
         raise Conflict("This attempt is finished. Begin the lesson again to practise.")
 
 
-def _when(user_id: int, state: Row[*tuple[Any, ...]], at: datetime) -> dict[str, Any]:
+def _when(user_id: int, state: Any, at: datetime) -> dict[str, Any]:
     """The learner's date for an event at `at`, and the study time that it closes."""
     time = rules.study_time(state.seconds, state.counted_to, at, state.minutes)
     return {
@@ -278,16 +276,14 @@ def _when(user_id: int, state: Row[*tuple[Any, ...]], at: datetime) -> dict[str,
 
 def _day_after(kind: str, source: str, when: dict[str, Any], **values: Any) -> DayTotals:
     """Keep a fact; the day with it. What higher rooms have to know of it rides along."""
-    return DayTotals(*keep(kind, source, statements.COLUMNS[kind], when | values)[:8])
+    return DayTotals(*keep(kind, source, when | values)[:DAY_COLUMNS])
 
 
-def _study(
-    user_id: int, attempt_id: int, step_id: int, state: Row[*tuple[Any, ...]], at: datetime, **changed: Any
-) -> None:
+def _study(user_id: int, attempt_id: int, step_id: int, state: Any, at: datetime, **changed: Any) -> None:
     """Keep an event that is no answer: what it `changed` of the step, its study time, its day."""
     when = _when(user_id, state, at)
     step = {"done_at": state.done_at, "hints": state.hints, "draft": state.draft} | changed
     which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
     values = when | which | step
-    day = DayTotals(*session.connection().execute(statements.STUDY, values).one())
+    day = DayTotals(*send_one(statements.STUDY, values))
     publish(StudyTimeGrew(user_id, state.lesson_id, attempt_id, at, when["local_date"], day))

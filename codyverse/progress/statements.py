@@ -7,7 +7,6 @@ after these. In this order nobody waits in a circle, and two requests about the 
 from sqlalchemy import Table, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from codyverse.core.database import row_of
 from codyverse.courses.models import Lesson
 from codyverse.progress.models import Answer, Attempt
 
@@ -18,21 +17,13 @@ def _table(model: type) -> Table:
 
 lessons, attempts, answers = _table(Lesson), _table(Attempt), _table(Answer)
 
-_STEP = (
-    "time_zone day_start_hour last_game_date owed_until attempt_id lesson_id seed seconds counted_to completed_at "
-    "revision_id asks tries solved hints done_at draft kind exercise minutes met_before"
-)
-LOCKED_STEP = row_of("select * from study_step(:user_id, :attempt_id, null, :step_id)", _STEP)
-LOCKED_OPEN_STEP = row_of("select * from study_step(:user_id, null, :lesson_id, :step_id)", _STEP)
+LOCKED_STEP = text("select * from study_step(:user_id, :attempt_id, null, :step_id)")
+LOCKED_OPEN_STEP = text("select * from study_step(:user_id, null, :lesson_id, :step_id)")
 """An own attempt's step with its exercise, locked. What is locked is read as it is after the wait for the lock.
 `met_before` asks about other attempts only, and those are finished, so that the wait cannot make it stale. The study time
 is counted up to the later of two clocks: the learner has one for all lessons that are open, so that no time counts twice."""
 
-LOCKED_ATTEMPT = row_of(
-    "select * from study_attempt(:user_id, :attempt_id)",
-    "time_zone day_start_hour last_game_date owed_until lesson_id seconds counted_to completed_at asked answered_right "
-    "waiting title difficulty minutes course_id best_score last_local_date",
-)
+LOCKED_ATTEMPT = text("select * from study_attempt(:user_id, :attempt_id)")
 """An own attempt, locked; and, read after that, how it stands: its steps counted, its lesson, and the learner's best so
 far (null: never finished)."""
 
@@ -64,9 +55,6 @@ PIN_STEPS = text("""
 
 _CLOCK = "clock as (update users set studied_until = :counted_to where id = :user_id)"
 WHOLE_COURSE = "study_has_whole_course(:user_id, :course_id)"
-_DAY_NAMES = "lessons distinct_lessons answers correct first_try seconds xp mended"
-COLUMNS = {"study": _DAY_NAMES, "lesson": f"{_DAY_NAMES} whole_course"}
-"""What the functions that keep a fact of these kinds return: the day, then what else."""
 _DAY = "lessons, distinct_lessons, answers, correct, first_try, seconds, xp, mended"
 
 ANSWER = (

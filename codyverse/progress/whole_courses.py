@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from codyverse.core.database import session
+from codyverse.core.asking import send
 from codyverse.core.events import publish
 from codyverse.core.together import Rider, known
 from codyverse.progress.events import CourseCompleted, LessonCompleted
@@ -31,5 +31,5 @@ def _look(fact: LessonCompleted) -> list[str] | None:
         "at": fact.at,
         "local_date": fact.local_date,
     }
-    found: list[str] | None = session.connection().execute(_COMPLETE, values).scalar()
-    return found
+    [[found]] = send(_COMPLETE, values)
+    return found  # type: ignore[no-any-return]

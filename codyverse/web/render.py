@@ -74,9 +74,12 @@ def kept_card(course: CourseCard, done: int | None, level: int = 2) -> Markup:
 
 def kept_url(endpoint: str, **values: Any) -> str:
     """`url_for` of the templates: the path of an endpoint with the same values is the same each time."""
-    if endpoint.startswith(".") or not has_request_context() or any(name[0] == "_" for name in values):
+    if endpoint.startswith(".") or not has_request_context():
         return url_for(endpoint, **values)
-    return _path(request.script_root, endpoint, tuple(values.items()))
+    for name in values:
+        if name[0] == "_":
+            return url_for(endpoint, **values)
+    return _path(request.environ.get("SCRIPT_NAME", ""), endpoint, tuple(values.items()))
 
 
 @lru_cache(maxsize=4096, typed=True)

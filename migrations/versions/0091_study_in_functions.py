@@ -177,6 +177,48 @@ begin
     return v_course;
 end $$
 """
+_PLAYER = """
+create function study_player(p_user bigint, p_attempt bigint) returns table (
+    id bigint, lesson_id bigint, seed bigint, started_at timestamptz, completed_at timestamptz, title text, goal text,
+    key text, course_title text, step_id bigint, revision_id bigint, "position" int, asks boolean, tries int,
+    first_correct boolean, hints smallint, done_at timestamptz, draft jsonb, answer jsonb
+) language plpgsql {HOW} as $$
+#variable_conflict use_column
+begin
+    return query
+    select attempts.id, attempts.lesson_id, attempts.seed, attempts.started_at, attempts.completed_at, lessons.title,
+           lessons.goal, courses.key, courses.title, step.step_id, step.revision_id, step.position, step.asks, step.tries,
+           step.first_correct, step.hints, step.done_at, step.draft, answers.answer
+    from attempts
+    join lessons on lessons.id = attempts.lesson_id
+    join courses on courses.id = lessons.course_id
+    join attempt_steps as step on step.attempt_id = attempts.id
+    left join answers
+        on answers.attempt_id = step.attempt_id and answers.step_id = step.step_id and answers.try_no = step.tries
+    where attempts.id = p_attempt and attempts.user_id = p_user
+    order by step.position, step.step_id;
+end $$
+"""
+
+_OUTCOME = """
+create function study_outcome(p_user bigint, p_attempt bigint) returns table (
+    lesson_id bigint, score numeric, seconds int, completed_at timestamptz, local_date date, reported boolean,
+    best_score numeric, first_completed_at timestamptz, revision_id bigint, "position" int, first_correct boolean,
+    solved boolean, tries int, hints smallint
+) language plpgsql {HOW} as $$
+#variable_conflict use_column
+begin
+    return query
+    select attempts.lesson_id, attempts.score, attempts.seconds, attempts.completed_at, attempts.local_date,
+           attempts.reported, standing.best_score, standing.first_completed_at, step.revision_id, step.position,
+           step.first_correct, step.solved, step.tries, step.hints
+    from attempts
+    join lesson_progress as standing on standing.user_id = p_user and standing.lesson_id = attempts.lesson_id
+    left join attempt_steps as step on step.attempt_id = attempts.id and step.asks
+    where attempts.id = p_attempt and attempts.user_id = p_user and attempts.completed_at is not null
+    order by step.position;
+end $$
+"""
 HOW = "set plan_cache_mode = force_generic_plan set enable_seqscan = off"
 """A plan is made once, for tables of any size, and not anew when they have grown or have not been looked at yet."""
 FUNCTIONS = {
@@ -190,6 +232,8 @@ FUNCTIONS = {
         "timestamptz, int, int, int)"
     ): _ANSWER,
     "study_has_whole_course(bigint, bigint)": _WHOLE,
+    "study_player(bigint, bigint)": _PLAYER,
+    "study_outcome(bigint, bigint)": _OUTCOME,
     "study_course_completed(bigint, bigint, timestamptz, date)": _COURSE,
 }
 

@@ -130,9 +130,7 @@ def test_the_log_tells_the_request_and_its_statements(
         told = ada.program.get("/users/me", headers={"X-Request-Id": "trace-me-1234"})
     finally:
         configure_logs("WARNING", "text")
-    [line] = [
-        json.loads(each) for each in capfd.readouterr().err.splitlines() if '"event": "request"' in each
-    ]
+    [line] = [json.loads(each) for each in capfd.readouterr().err.splitlines() if '"request"' in each]
     assert line["request_id"] == told.headers["X-Request-Id"] == "trace-me-1234"
     assert (line["endpoint"], line["status"], line["user_id"]) == ("api.getMe", 200, ada.id)
     assert line["statements"] >= 2

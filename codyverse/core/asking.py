@@ -1,0 +1,179 @@
+"""Asking the database on the shortest way: for the reads that nearly every request makes, and for what is written often.
+
+A statement is compiled once; then it goes to the driver with its values, and comes back as tuples with names. Nothing else
+differs: the same connections, transactions, counted statements and errors. Measured: 38 µs a statement instead of 115,
+and 30 instead of 216 where it is a transaction of its own (docs/decisions/reads.md).
+"""
+
+from collections import deque, namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import psycopg2
+from sqlalchemy import Connection, Engine, Executable, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from codyverse.core.database import db, in_unit_of_work, reads_from, session
+
+Found = tuple[Any, ...]
+"""A row: by place, or by name as an attribute."""
+
+
+@dataclass(slots=True)
+class _Made:
+    """A statement as the driver takes it; `fixed` are the values that stand in it, `processors` turn some of those given,
+    `kinds` are the types of its columns where it names them, `shape` makes a row of what came, from the first answer on."""
+
+    text: str
+    fixed: dict[str, Any]
+    processors: dict[str, Callable[[Any], Any]]
+    kinds: list[Any]
+    shape: Callable[[Found], Any] | None = None
+
+
+_MADE: "WeakKeyDictionary[Executable, _Made]" = WeakKeyDictionary()
+
+
+def ask(statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """All rows of one statement. `statement` is built once, at import: what it is compiled to is kept as long as it lives.
+
+    In a unit of work, or where the session has begun to read, it goes through the session's connection; otherwise it is a
+    transaction of its own, on the replica that this request reads from, or the primary. Raises what SQLAlchemy raises.
+    """
+    return _ask(reads_from() or db.engine, statement, values)
+
+
+def ask_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+    """The one row, or None. ValueError if there are several."""
+    return _one(ask(statement, values))
+
+
+def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """All rows of one statement in the session's own transaction, which begins with it if there is none: for what is written,
+    and for what is read under a lock."""
+    return _send(session.connection(), statement, values)
+
+
+def send_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+    """The one row of it, or None."""
+    return _one(send(statement, values))
+
+
+def look(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+    """The one row, or None, as the primary has it: for who acts, and for what decides whether a cache is right."""
+    return _one(_ask(db.engine, statement, values))
+
+
+def _one(found: list[Any]) -> Any:
+    if len(found) > 1:
+        raise ValueError("several rows, where one was asked for")
+    return found[0] if found else None
+
+
+def _ask(engine: Any, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
+    current = session() if session.registry.has() else None
+    within = current is not None and (current.in_transaction() or in_unit_of_work())
+    try:
+        if within or not isinstance(engine, Engine):
+            return _send(session.connection(), statement, values)
+        return _alone(engine, statement, values)
+    except DBAPIError as fault:
+        if fault.connection_invalidated and isinstance(engine, Engine):
+            _forget(engine)
+        raise
+
+
+def _alone(engine: Engine, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
+    idle = _idle(engine)
+    try:
+        connection = idle.pop()
+    except IndexError:
+        connection = engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+        connection.detach()
+    try:
+        found = _send(connection, statement, values)
+    except BaseException:
+        _close(connection)
+        raise
+    idle.append(connection)
+    return found
+
+
+@cache
+def _idle(engine: Engine) -> deque[Connection]:
+    """Connections on which each statement is a transaction of its own; as many as ever asked at the same moment.
+
+    They are not the pool's, so that whoever holds one of the pool's never waits for another.
+    """
+    event.listen(engine, "engine_disposed", _forget)
+    return deque()
+
+
+def _forget(engine: Engine) -> None:
+    """Close those that wait: beside a connection that broke they have most likely broken too."""
+    idle = _idle(engine)
+    while idle:
+        _close(idle.pop())
+
+
+def _close(connection: Connection) -> None:
+    try:
+        connection.close()
+    except DBAPIError:
+        connection.invalidate()
+
+
+def _send(connection: Connection, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
+    made = _MADE.get(statement)
+    if made is None:
+        made = _MADE[statement] = _make(statement, connection)
+    given = {**made.fixed, **values} if values else made.fixed
+    for name, process in made.processors.items():
+        given = {**given, name: process(given[name])}
+    cursor: Any = connection.connection.cursor()
+    try:
+        for told in connection.dispatch.before_cursor_execute:
+            told(connection, cursor, made.text, given, None, False)
+        cursor.execute(made.text, given)
+        for told in connection.dispatch.after_cursor_execute:
+            told(connection, cursor, made.text, given, None, False)
+        if cursor.description is None:
+            return []
+        shape = made.shape or _shape(made, cursor.description, connection.dialect)
+        return [shape(row) for row in cursor.fetchall()]
+    except psycopg2.Error as fault:
+        connection._handle_dbapi_exception(fault, made.text, given, cursor, None)  # always raises
+    finally:
+        cursor.close()
+
+
+def _make(statement: Executable, connection: Connection) -> _Made:
+    compiled = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
+    assert isinstance(compiled, SQLCompiler)
+    if compiled.post_compile_params or compiled.literal_execute_params or compiled.escaped_bind_names:
+        raise TypeError("a statement whose text depends on its values; ask for it through the session")
+    fixed = dict(compiled.construct_params(_check=False))
+    processors: Any = compiled._bind_processors
+    return _Made(str(compiled), fixed, dict(processors), [column[3] for column in compiled._result_columns])
+
+
+def _shape(made: _Made, described: Sequence[Sequence[Any]], dialect: Any) -> Callable[[Found], Any]:
+    """Gives a row its names; values become what SQLAlchemy would make of them, which for nearly all is what they are."""
+    names = [each[0] for each in described]
+    named: Any = namedtuple("Found", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 - the statement names them
+    kinds = made.kinds if len(made.kinds) == len(names) else [None] * len(names)
+    turns = [
+        kind and kind._cached_result_processor(dialect, column[1])
+        for kind, column in zip(kinds, described, strict=True)
+    ]
+
+    def turned(row: Found) -> Any:
+        return named._make(turn(value) if turn else value for turn, value in zip(turns, row, strict=True))
+
+    made.shape = turned if any(turns) else named._make
+    assert made.shape is not None
+    return made.shape
