@@ -52,6 +52,17 @@ def ask_one(statement: Executable, values: Mapping[str, Any] | None = None) -> A
     return _one(ask(statement, values))
 
 
+def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """All rows of one statement in the session's own transaction, which begins with it if there is none: for what is written,
+    and for what is read under a lock."""
+    return _send(session.connection(), statement, values)
+
+
+def send_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+    """The one row of it, or None."""
+    return _one(send(statement, values))
+
+
 def look(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
     """The one row, or None, as the primary has it: for who acts, and for what decides whether a cache is right."""
     return _one(_ask(db.engine, statement, values))

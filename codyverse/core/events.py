@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from codyverse.core.together import together
+
 Event = TypeVar("Event")
 
 _handlers: defaultdict[type[Any], list[Callable[[Any], None]]] = defaultdict(list)
@@ -23,6 +25,9 @@ def subscribe(kind: type[Event], handler: Callable[[Event], None]) -> None:
 
 
 def publish(event: object) -> None:
-    """Hand a fact to its handlers, now, in this transaction."""
-    for handler in _handlers[type(event)]:
-        handler(event)
+    """Hand a fact to its handlers, now, in this transaction; what they put down is written when the last one was heard."""
+    handlers = _handlers.get(type(event))
+    if handlers:
+        with together():
+            for handler in handlers:
+                handler(event)

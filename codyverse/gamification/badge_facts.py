@@ -5,137 +5,111 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import TextClause, text
+import orjson
+from sqlalchemy import text
 
-from codyverse.core.database import session
-from codyverse.gamification.badge_catalogue import Count
+from codyverse.core.asking import ask, send
+from codyverse.core.together import Rider, known
+from codyverse.gamification.badge_catalogue import Badge, Count, badges
+from codyverse.progress.events import LessonCompleted
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What can be counted. `source` names where, `sql` how, `conditions` what a badge must say with it.
+    """What can be counted. `source` names where, `one` and `many` are its words: 7 of 10 lessons.
 
-    Without a source it stands in the player or among the badges. `one` and `many` are its words: 7 of 10 lessons.
+    The function `game_counts` of the database tells the number in the list `told`, at `place`; facts with a condition
+    are told in the order in which it was given the values that badges ask for. Without a source it stands in the player
+    or among the badges.
     """
 
     source: str
-    sql: str
+    told: str
     one: str
     many: str
-    conditions: tuple[str, ...] = ()
+    place: int = 0
+    condition: str = ""
 
 
-_SCORED = "count(*) filter (where score >= {score})"
 FACTS: Mapping[str, tuple[Fact, ...]] = MappingProxyType(
     {
         "lessons": (
-            Fact("standing", "count(*)", "lesson", "lessons"),
-            Fact("standing", _SCORED, "lesson", "lessons", ("score",)),
+            Fact("standing", "standing", "lesson", "lessons"),
+            Fact("standing", "scored", "lesson", "lessons", condition="score"),
         ),
-        "again": (Fact("standing", "coalesce(sum(completions - 1), 0)", "time", "times"),),
-        "courses": (Fact("courses", "count(*)", "course", "courses"),),
-        "minutes": (Fact("days", "coalesce(sum(seconds), 0) / 60", "minute", "minutes"),),
-        "first_tries": (Fact("days", "coalesce(sum(first_try), 0)", "question", "questions"),),
-        "weekends": (Fact("weekends", "count(*)", "weekend", "weekends"),),
-        "returns": (Fact("gaps", "count(*) filter (where gap > {days})", "return", "returns", ("days",)),),
-        "full_days": (Fact("goals", "count(*)", "day", "days"),),
-        "new_lessons_in_a_day": (Fact("new_in_a_day", _SCORED, "lesson", "lessons on one day", ("score",)),),
-        "hinted_in_a_lesson": (
-            Fact("lesson_steps", "count(*) filter (where hints > 0)", "question", "questions of one lesson"),
+        "again": (Fact("standing", "standing", "time", "times", 1),),
+        "courses": (Fact("courses", "courses", "course", "courses"),),
+        "minutes": (Fact("days", "days", "minute", "minutes"),),
+        "first_tries": (Fact("days", "days", "question", "questions", 1),),
+        "weekends": (Fact("weekends", "weekends", "weekend", "weekends"),),
+        "returns": (Fact("gaps", "gaps", "return", "returns", condition="days"),),
+        "full_days": (Fact("goals", "goals", "day", "days"),),
+        "new_lessons_in_a_day": (
+            Fact("new_in_a_day", "new_in_a_day", "lesson", "lessons on one day", condition="score"),
         ),
+        "hinted_in_a_lesson": (Fact("lesson_steps", "lesson_steps", "question", "questions of one lesson"),),
         "persisted_in_a_lesson": (
-            Fact(
-                "lesson_steps",
-                "count(*) filter (where tries >= {tries})",
-                "question",
-                "questions of one lesson",
-                ("tries",),
-            ),
+            Fact("lesson_steps", "tried", "question", "questions of one lesson", condition="tries"),
         ),
-        "quests": (Fact("quests", "count(*)", "quest", "quests"),),
-        "league_weeks": (Fact("league_weeks", "count(*)", "week", "weeks"),),
+        "quests": (Fact("quests", "quests", "quest", "quests"),),
+        "league_weeks": (Fact("league_weeks", "league_weeks", "week", "weeks"),),
         "days": (Fact("", "", "day", "days"),),
         "best_streak": (Fact("", "", "day", "days in a row"),),
         "level": (Fact("", "", "level", "levels"),),
         "badges": (Fact("", "", "badge", "badges"),),
     }
 )
-"""By name; where there are two, the conditions choose."""
+"""By name; where there are two, the condition chooses."""
 
-_SOURCES = {
-    "standing": """
-        select array[{columns}] from (
-            select standing.best_score as score, standing.completions from lesson_progress as standing
-            where standing.user_id = :user_id
-        ) as standing""",
-    "courses": """
-        select array[{columns}] from (
-            select lesson.course_id, count(*) as finished
-            from lesson_progress as standing
-            join lessons as lesson on lesson.id = standing.lesson_id
-            join modules as module on module.id = lesson.module_id
-            join courses as course on course.id = lesson.course_id
-            where standing.user_id = :user_id and lesson.retired_at is null and module.retired_at is null
-                and course.retired_at is null
-            group by lesson.course_id
-        ) as mine
-        where mine.finished = (
-            select count(*) from lessons as lesson join modules as module on module.id = lesson.module_id
-            where lesson.course_id = mine.course_id and lesson.retired_at is null and module.retired_at is null
-        )""",
-    "days": "select array[{columns}] from activity_days as day where day.user_id = :user_id",
-    "weekends": """
-        select array[{columns}] from (
-            select from activity_days as day
-            where day.user_id = :user_id and day.lessons > 0 and extract(isodow from day.local_date) in (6, 7)
-            group by date_trunc('week', day.local_date) having count(*) = 2
-        ) as weekends""",
-    "gaps": """
-        select array[{columns}] from (
-            select day.local_date - lag(day.local_date) over (order by day.local_date) as gap
-            from activity_days as day where day.user_id = :user_id and day.lessons > 0
-        ) as gaps""",
-    "goals": """
-        select array[{columns}] from (
-            select from daily_goals as goal where goal.user_id = :user_id
-            group by goal.local_date having count(*) = count(goal.reached_at)
-        ) as full_days""",
-    "new_in_a_day": """
-        select array[{greatest}] from (
-            select {named} from (
-                select standing.first_local_date as day, (array_agg(attempt.score order by attempt.id))[1] as score
-                from lesson_progress as standing
-                join attempts as attempt on attempt.user_id = standing.user_id
-                    and attempt.lesson_id = standing.lesson_id and attempt.completed_at = standing.first_completed_at
-                where standing.user_id = :user_id
-                    and (cast(:day as date) is null or standing.first_local_date = cast(:day as date))
-                group by standing.lesson_id, standing.first_local_date
-            ) as first_times group by day
-        ) as by_day""",
-    "lesson_steps": """
-        select array[{greatest}] from (
-            select {named} from attempts as attempt join attempt_steps as step on step.attempt_id = attempt.id
-            where attempt.user_id = :user_id and attempt.completed_at is not null and step.solved
-                and (cast(:attempt_id as bigint) is null or attempt.id = cast(:attempt_id as bigint))
-            group by attempt.id
-        ) as by_attempt""",
-    "quests": """
-        select array[{columns}] from ledger_entries as entry
-        where entry.user_id = :user_id and entry.currency = 'coins' and entry.rule = 'quest'""",
-    "league_weeks": """
-        select array[{columns}] from league_members as member
-        where member.user_id = :user_id and member.rank is not null""",
-}
+SOURCES = frozenset(fact.source for facts in FACTS.values() for fact in facts if fact.source)
+_ASKED_FOR = {"scored": "scores", "gaps": "gaps", "new_in_a_day": "day_scores", "tried": "tries"}
+"""The lists whose numbers depend on a condition, and the parameter with the values that are asked for."""
+
+_COUNTS = text("""
+    select game_counts(:user_id, :attempt_id, :day, :sources, cast(:scores as numeric[]), cast(:gaps as int[]),
+                       cast(:day_scores as numeric[]), cast(:tries as int[]))
+""")
 
 
+@lru_cache(maxsize=256)
 def fact_of(count: Count) -> Fact:
     """What is counted there. Raises ValueError if there is no such fact, or not with these conditions."""
     conditions = tuple(name for name, _ in count.where)
     for fact in FACTS.get(count.fact, ()):
-        if fact.conditions == conditions:
+        if conditions == ((fact.condition,) if fact.condition else ()):
             return fact
     raise ValueError(f"badges: there is no fact {count.fact} with the conditions {conditions}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What `game_counts` is asked, `values`; and where in its answer each count stands."""
+
+    values: Mapping[str, Any]
+    places: Mapping[Count, tuple[str, int]]
+
+    def read(self, told: Mapping[str, list[int]]) -> dict[Count, int]:
+        """The counts in an answer; what was not counted is left out."""
+        return {count: told[name][place] for count, (name, place) in self.places.items() if name in told}
+
+
+@lru_cache(maxsize=256)
+def asking(counts: tuple[Count, ...]) -> Asking:
+    """How to ask for these counts."""
+    values: dict[str, Any] = {name: [] for name in _ASKED_FOR.values()}
+    places = {}
+    for count in counts:
+        fact = fact_of(count)
+        place = fact.place
+        if fact.condition:
+            wanted = values[_ASKED_FOR[fact.told]]
+            place = len(wanted)
+            wanted.append(count.where[0][1])
+        places[count] = (fact.told, place)
+    values["sources"] = sorted({fact_of(count).source for count in counts})
+    return Asking(values, places)
 
 
 def read_counts(
@@ -149,27 +123,81 @@ def read_counts(
     asked = tuple(dict.fromkeys(wanted))
     if not asked:
         return {}
-    statement, counts = _statement(asked)
-    values = {"user_id": user_id, "attempt_id": attempt_id, "day": day}
-    row = session.connection().execute(statement, values).one()
-    numbers = [number for array in row for number in array]
-    return dict(zip(counts, numbers, strict=True))
+    how = asking(asked)
+    values = {"user_id": user_id, "attempt_id": attempt_id, "day": day, **how.values}
+    [[told]] = ask(_COUNTS, values)
+    return how.read(told)
 
 
-@lru_cache(maxsize=256)
-def _statement(asked: tuple[Count, ...]) -> tuple[TextClause, tuple[Count, ...]]:
-    """The statement that counts these: one array for each table. And what it counts, in the order of the numbers."""
-    by_source: dict[str, list[Count]] = {}
-    for count in asked:
-        by_source.setdefault(fact_of(count).source, []).append(count)
-    arrays = ", ".join(f"({_array(source, counts)})" for source, counts in by_source.items())
-    return text(f"select {arrays}"), tuple(count for counts in by_source.values() for count in counts)
+# --- after a lesson ---
+
+_OF_LESSON = (
+    "game_counts_of_lesson(:user_id, :attempt_id, :local_date, {lessons}, {distinct}, :first_time, "
+    "cast(:badges as jsonb), :new_in_a_day, cast(:scores as numeric[]), cast(:gaps as int[]), "
+    "cast(:day_scores as numeric[]), cast(:tries as int[]))"
+)
+_OF_KEPT = {"lessons": "kept.lessons", "distinct": "kept.distinct_lessons"}
+_OF_EVENT = {"lessons": ":lessons", "distinct": ":distinct_lessons"}
+_AFTER_LESSON = text(f"select {_OF_LESSON.format(**_OF_EVENT)}")
 
 
-def _array(source: str, counts: Iterable[Count]) -> str:
-    columns = [f"cast({fact_of(count).sql.format(**dict(count.where))} as bigint)" for count in counts]
-    return _SOURCES[source].format(
-        columns=", ".join(columns),
-        named=", ".join(f"{column} as n{number}" for number, column in enumerate(columns)),
-        greatest=", ".join(f"coalesce(max(n{number}), 0)" for number in range(len(columns))),
-    )
+def counts_of_lesson(fact: LessonCompleted) -> dict[Count, int]:
+    """What a finished lesson can have brought nearer, counted for badges that are not earned yet; days of reached goals are
+    not among it. No statement if it came along with the fact.
+
+    Counted is only what this lesson can have changed: weekends by a weekend's first lesson of a day, returns by one after a
+    pause, whole courses by a lesson that is new. Quests and weeks of leagues are closed at night by a job, and what they
+    brought is looked at when somebody is back at work.
+    """
+    asked = _asked_of_catalogue()
+    return asked.read(known(COUNTS, fact.user_id, lambda: _read(fact)))
+
+
+def _read(fact: LessonCompleted) -> Any:
+    values = {
+        "user_id": fact.user_id,
+        "attempt_id": fact.attempt_id,
+        "local_date": fact.local_date,
+        "lessons": fact.day.lessons,
+        "distinct_lessons": fact.day.distinct_lessons,
+        "first_time": fact.first_time,
+        **_asked_of_catalogue().values,
+    }
+    [[told]] = send(_AFTER_LESSON, values)
+    return told
+
+
+_of_catalogue: list[tuple[tuple[Badge, ...], Asking]] = []
+
+
+def _asked_of_catalogue() -> Asking:
+    """How to ask for all badges that are in force, each list as PostgreSQL writes it."""
+    if not _of_catalogue or _of_catalogue[0][0] is not badges():
+        _of_catalogue[:] = [(badges(), _asking_for(badges()))]
+    return _of_catalogue[0][1]
+
+
+def _asking_for(catalogue: tuple[Badge, ...]) -> Asking:
+    wanted = [(badge, fact_of(badge.count).source) for badge in catalogue if fact_of(badge.count).source]
+    found = asking(tuple(dict.fromkeys(badge.count for badge, _ in wanted)))
+    keys: dict[str, list[str]] = {source: [] for source in (*SOURCES, "leagues")}
+    for badge, source in wanted:
+        keys["leagues" if source in {"quests", "league_weeks"} else source].append(badge.key)
+    values: dict[str, Any] = {name: _as_array(found.values[name]) for name in _ASKED_FOR.values()}
+    values["badges"] = orjson.dumps(keys).decode()
+    least = (badge.at_least for badge, source in wanted if source == "new_in_a_day")
+    values["new_in_a_day"] = min(least, default=1)
+    return Asking(values, found.places)
+
+
+def _as_array(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+COUNTS = "counts"
+COUNTS_RIDER = Rider(
+    COUNTS,
+    _OF_LESSON.format(lessons="kept.lessons", distinct="kept.distinct_lessons"),
+    lambda: _asked_of_catalogue().values,
+)
+"""What rides along with a finished lesson: `counts_of_lesson`, counted after it was kept."""

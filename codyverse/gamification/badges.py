@@ -11,19 +11,13 @@ from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.events import publish
 from codyverse.gamification.badge_catalogue import Badge, Count, badges
-from codyverse.gamification.badge_facts import fact_of, read_counts
+from codyverse.gamification.badge_facts import SOURCES, counts_of_lesson, fact_of, read_counts
 from codyverse.gamification.events import BadgeEarned, GoalReached
 from codyverse.gamification.settlement import Entry, PlayerState, Settlement
 from codyverse.gamification.statements import PLAYER
 from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
 
 _NOTHING = DayTotals(**dict.fromkeys((each.name for each in fields(DayTotals)), 0))
-_GRANT = text("""
-    insert into earned_badges (user_id, badge, earned_at, local_date, attempt_id)
-    select :user_id, wanted.badge, :at, :local_date, :attempt_id from unnest(cast(:badges as text[])) as wanted (badge)
-    on conflict do nothing
-    returning badge
-""")
 _LEARNERS = text("select user_id from players where user_id > :after order by user_id limit :size")
 
 
@@ -85,57 +79,46 @@ def grant_due(settlement: Settlement) -> None:
     fact = settlement.fact
     if isinstance(fact, StepAnswered | StudyTimeGrew) and not settlement.heard(GoalReached):
         return
-    player = settlement.player
     if settlement.counted is None:
-        touched = [badge for badge in still_open(player) if _touches(settlement, badge)]
-        day = None if fact.attempt_id is None else fact.local_date
-        settlement.counted = read_counts(fact.user_id, countable(touched), fact.attempt_id, day)
-    if found := _due(player, settlement.counted):
+        settlement.counted = _count(settlement)
+    if found := _due(settlement.player, settlement.counted):
         _grant(settlement, found)
 
 
-_BY_A_DAYS_FIRST_LESSON = frozenset({"weekends", "gaps", "quests", "league_weeks"})
-"""Weeks of leagues are closed at night by a job; what they brought is looked at when somebody is back at work."""
-
-
-def _touches(settlement: Settlement, badge: Badge) -> bool:
-    """Whether what happened can have brought this badge nearer."""
-    fact, source = settlement.fact, fact_of(badge.count).source
-    if source == "goals":
-        return isinstance(fact, BadgeReview) or settlement.heard(GoalReached)
-    if isinstance(fact, StepAnswered | StudyTimeGrew):
-        return source == "days"
+def _count(settlement: Settlement) -> dict[Count, int]:
+    """What can have come nearer by this fact, counted."""
+    fact, user_id = settlement.fact, settlement.fact.user_id
+    open_badges = still_open(settlement.player)
     if isinstance(fact, LessonCompleted):
-        if source in _BY_A_DAYS_FIRST_LESSON:
-            return fact.day.lessons == 1
-        if source == "courses":
-            return fact.first_time
-        if source == "new_in_a_day":
-            return fact.first_time and fact.day.distinct_lessons >= badge.at_least
-    return True
+        counted = counts_of_lesson(fact)
+        touched = {"goals"}
+    else:
+        counted = {}
+        touched = {"days", "goals"} if fact.attempt_id is not None else set(SOURCES)
+    if not settlement.heard(GoalReached) and not isinstance(fact, BadgeReview):
+        touched.discard("goals")
+    if touched:
+        day = None if fact.attempt_id is None else fact.local_date
+        wanted = [each for each in open_badges if fact_of(each.count).source in touched]
+        counted |= read_counts(user_id, countable(wanted), fact.attempt_id, day)
+    if settlement.full_day:  # its last goal is marked when all of this is written
+        for count in counted:
+            counted[count] += fact_of(count).source == "goals"
+    return counted
 
 
 def _grant(settlement: Settlement, found: tuple[Badge, ...]) -> None:
     fact = settlement.fact
-    values = {
-        "user_id": fact.user_id,
-        "at": fact.at,
-        "local_date": fact.local_date,
-        "attempt_id": fact.attempt_id,
-        "badges": [badge.key for badge in found],
-    }
-    won = set(session.connection().execute(_GRANT, values).scalars())
+    settlement.grant(*(badge.key for badge in found))
     for badge in found:
-        if badge.key in won:
-            details = {"badge": badge.key, "name": badge.name, "says": badge.says}
-            source = f"badge:{badge.key}"
-            settlement.add(
-                Entry("xp", badge.xp, "badge", source, details),
-                Entry("coins", badge.coins, "badge", source, details),
-            )
-            told = (fact.user_id, badge.key, badge.name, badge.rarity, badge.xp, badge.coins)
-            settlement.announce(BadgeEarned(*told, fact.at, fact.local_date))
-    settlement.pay()
+        details = {"badge": badge.key, "name": badge.name, "says": badge.says}
+        source = f"badge:{badge.key}"
+        settlement.add(
+            Entry("xp", badge.xp, "badge", source, details),
+            Entry("coins", badge.coins, "badge", source, details),
+        )
+        told = (fact.user_id, badge.key, badge.name, badge.rarity, badge.xp, badge.coins)
+        settlement.announce(BadgeEarned(*told, fact.at, fact.local_date))
 
 
 def learners(size: int = 500) -> Iterator[int]:
@@ -167,7 +150,11 @@ def sync_badges(user_id: int) -> tuple[Granted, ...]:
 def player_state(user_id: int) -> PlayerState:
     """A player's row as it is now; that of a beginner if there is none."""
     row = session.connection().execute(PLAYER, {"user_id": user_id}).one_or_none()
-    return PlayerState() if row is None else PlayerState(*row)
+    return (
+        PlayerState()
+        if row is None
+        else PlayerState(**dict(row._mapping) | {"badges": frozenset(row.badges)})
+    )
 
 
 def would_grant(user_id: int) -> tuple[Granted, ...]:

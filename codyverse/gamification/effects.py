@@ -4,7 +4,7 @@ from typing import Any
 
 from codyverse.gamification import rules
 from codyverse.gamification.events import GoalReached, LevelReached
-from codyverse.gamification.goals import mark_reached
+from codyverse.gamification.goals import newly_reached
 from codyverse.gamification.settlement import Entry, Settlement
 from codyverse.progress.events import LessonCompleted
 from codyverse.progress.rules import stored_score
@@ -18,7 +18,6 @@ def lesson(settlement: Settlement) -> None:
         settlement.add(*_first_time(settlement, fact))
     else:
         settlement.add(_again(settlement, fact, fact.previous_best))
-    settlement.pay()
 
 
 def _first_time(settlement: Settlement, fact: LessonCompleted) -> tuple[Entry, Entry]:
@@ -70,7 +69,8 @@ def _again(settlement: Settlement, fact: LessonCompleted, best: Any) -> Entry:
 def goals(settlement: Settlement) -> None:
     """Goals that the day reaches now pay coins, all three together a gem."""
     fact = settlement.fact
-    hits, all_reached = mark_reached(fact.user_id, fact.local_date, settlement.day, fact.at)
+    hits, all_reached = newly_reached(fact.user_id, fact.local_date, settlement.day)
+    settlement.reach([goal.slot for goal in hits], full=all_reached)
     for number, goal in enumerate(hits, start=1):
         details = {"slot": goal.slot, "kind": goal.kind, "target": goal.target}
         entry = Entry("coins", goal.coins, "goal", f"goal:{fact.local_date}:{goal.slot}", details)

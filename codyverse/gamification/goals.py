@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Row
-
 from codyverse.accounts.queries import Preferences
-from codyverse.core.asking import ask, ask_one
+from codyverse.core.asking import ask, ask_one, send
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
+from codyverse.core.together import known
 from codyverse.gamification import rules
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.rules import Goal
-from codyverse.gamification.statements import GOALS_OF_DAY, PAST_GOALS, SET_GOALS, TICK
+from codyverse.gamification.statements import GOALS, GOALS_OF_DAY, PAST_GOALS, SET, SET_GOALS
 from codyverse.progress.events import DayTotals
 
 
@@ -73,29 +72,30 @@ def goal_targets() -> Mapping[str, Mapping[str, int]]:
     return numbers().goal_targets
 
 
-def ensure_goals(user_id: int, local_date: date) -> None:
-    """Set the goals of this day if they are not set yet; again, or at the same time, it changes nothing.
+def ensure_goals(user_id: int, local_date: date) -> GoalsOfDay:
+    """Set the goals of this day if they are not set yet, and tell them; again, or at the same time, it changes nothing.
 
     To be called before a change of intensity, so that today's goals stay as they are.
     """
     today = goals_of_day(user_id, local_date)
-    if today.are_set:
-        return
-    values = {
-        "user_id": user_id,
-        "local_date": local_date,
-        "slots": [goal.slot for goal in today.goals],
-        "kinds": [goal.kind for goal in today.goals],
-        "targets": [goal.target for goal in today.goals],
-        "coins": [goal.coins for goal in today.goals],
-    }
-    session.connection().execute(SET_GOALS, values)
+    if not today.are_set:
+        values = {
+            "user_id": user_id,
+            "local_date": local_date,
+            "slots": [goal.slot for goal in today.goals],
+            "kinds": [goal.kind for goal in today.goals],
+            "targets": [goal.target for goal in today.goals],
+            "coins": [goal.coins for goal in today.goals],
+        }
+        session.connection().execute(SET_GOALS, values)
+    return today
 
 
-def mark_reached(user_id: int, day: date, totals: DayTotals, at: datetime) -> tuple[tuple[Goal, ...], bool]:
-    """Mark the goals that these totals of the day reach; the newly reached ones, and whether all three are reached now.
+def newly_reached(user_id: int, day: date, totals: DayTotals) -> tuple[tuple[Goal, ...], bool]:
+    """The goals that these totals of the day reach and that were not reached before, and whether all three are now.
 
-    Sets the goals first if this is the day's first write. One statement, else four.
+    Sets the goals first if this is the day's first write. No statement if they came along with the fact, else one; two
+    more on the day's first write.
     """
     progress = rules.goal_progress(
         distinct_lessons=totals.distinct_lessons,
@@ -105,14 +105,15 @@ def mark_reached(user_id: int, day: date, totals: DayTotals, at: datetime) -> tu
         correct=totals.correct,
         mended=totals.mended,
     )
-    values = {"user_id": user_id, "local_date": day, "at": at, **progress}
-    rows = _tick(values)
-    if rows[0].goals == 0:
-        ensure_goals(user_id, day)
-        rows = _tick(values)
-    hits = tuple(Goal(row.slot, row.kind, row.target, row.coins) for row in rows if row.slot is not None)
-    return hits, rows[0].reached + len(hits) == rows[0].goals
+    still_open = _still_open(user_id, day)
+    hits = tuple(goal for goal in still_open if progress[goal.kind] >= goal.target)
+    return hits, len(hits) == len(still_open)
 
 
-def _tick(values: dict[str, object]) -> list[Row[*tuple[Any, ...]]]:
-    return list(session.connection().execute(TICK, values))
+def _still_open(user_id: int, day: date) -> list[Goal]:
+    which = {"user_id": user_id, "local_date": day}
+    stored: list[Any] | None = known(GOALS, user_id, lambda: send(SET, which)[0][0])
+    if stored is not None:
+        return [Goal(*each[:4]) for each in stored if not each[4]]
+    today = ensure_goals(user_id, day)
+    return [goal for goal in today.goals if goal.slot not in today.reached]

@@ -15,7 +15,6 @@ from codyverse.gamification import rules, streaks
 from codyverse.gamification.goals import PastDay, goal_targets, goals_of_day, past_goals
 from codyverse.gamification.ledger_reads import (
     CURRENCIES,
-    ENTRY,
     EntryLine,
     LedgerPage,
     ledger_entry,
@@ -333,35 +332,20 @@ def _goals(user_id: int, today: date) -> tuple[GoalView, ...]:
     )
 
 
-_FINISHED = text("""
-    select attempt.local_date, player.streak, player.streak_date,
-           (select missed_date from streak_repairs as repair
-            where repair.user_id = attempt.user_id and repair.local_date = attempt.local_date
-                and repair.attempt_id = attempt.id) as mended,
-           not exists (
-               select from attempts as earlier
-               where earlier.user_id = attempt.user_id and earlier.local_date = attempt.local_date
-                   and (earlier.completed_at, earlier.id) < (attempt.completed_at, attempt.id)
-           ) as first_of_day
-    from attempts as attempt left join players as player on player.user_id = attempt.user_id
-    where attempt.id = :attempt_id and attempt.user_id = :user_id and attempt.completed_at is not null
-""")
-_EARNED = text(f"""
-    select {ENTRY} from ledger_entries
-    where user_id = :user_id and attempt_id = :attempt_id order by id
-""")  # noqa: S608 - only the column list above
+_REWARDS = text("select * from game_rewards(:user_id, :attempt_id)")
+"""A finished attempt with each entry that it brought; one row with nulls, if there is none."""
 
 
 def rewards_of(user_id: int, attempt_id: int) -> Rewards:
     """All that a finished attempt of the learner's own brought, from its first answer to its completion; also later.
 
-    Two statements, three when it is not of the latest study day. Raises NotFound.
+    One statement, two when it is not of the latest study day. Raises NotFound.
     """
     which = {"user_id": user_id, "attempt_id": attempt_id}
-    finished = ask_one(_FINISHED, which)
-    if finished is None:
+    found = ask(_REWARDS, which)
+    if not found:
         raise NotFound("There is no such finished attempt.")
-    rows = ask(_EARNED, which)
+    finished, rows = found[0], [row for row in found if row.id is not None]
     entries = tuple(line(row) for row in rows)
     totals = {
         currency: sum(line.amount for line in entries if line.currency == currency)
@@ -394,7 +378,7 @@ def _reached(row: Any) -> GoalView:
 
 def _streak_on(user_id: int, finished: Any) -> int:
     """The streak on the day of a completion: the player's, if no later day was added, else derived for that day."""
-    day: date = finished.local_date
+    day: date = finished.finished_on
     if finished.streak_date == day:
         return int(finished.streak)
     return facts_of(user_id, day).course().streak.run

@@ -1,17 +1,18 @@
 """Paying: what one fact brings is gathered, written into the ledger, and added to the player, once."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from codyverse.core.database import session
+from codyverse.core.asking import send
 from codyverse.core.events import publish
+from codyverse.core.together import known, put_down, together
 from codyverse.gamification.badge_catalogue import Count
 from codyverse.gamification.events import RewardPaid
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.rules import GameNumbers
-from codyverse.gamification.statements import PAY, PLAYER
+from codyverse.gamification.statements import GAME, KNOWN, SETTLE
 from codyverse.gamification.streaks import Streak
 from codyverse.progress.events import DayTotals
 
@@ -66,7 +67,7 @@ class PlayerState:
     freezes: int = 0
     freeze_days: int = 0
     kept_date: date | None = None
-    badges: Sequence[str] = ()
+    badges: frozenset[str] = frozenset()
 
     @property
     def kept_streak(self) -> Streak:
@@ -95,16 +96,63 @@ def streak_columns(streak: Streak) -> dict[str, Any]:
     }
 
 
+COLUMNS = tuple(each.name for each in fields(PlayerState) if each.name != "badges")
 STREAK_COLUMNS = tuple(streak_columns(Streak()))
-CHANGEABLE = ("level", *STREAK_COLUMNS)
+LESSON_RULES = frozenset({"lesson", "lesson_again"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What stood before a fact: the player, entries that it might bring and that were paid before, and whether the
+    learner is to be put into a league this week."""
+
+    player: PlayerState
+    paid: frozenset[tuple[str, str, str]]
+    joins: bool
+
+
+def known_of(fact: Fact) -> Known:
+    """What stood before this fact; without a statement if it came along with it."""
+    return known_in(known(GAME, fact.user_id, lambda: _read(fact)))
+
+
+def _read(fact: Fact) -> dict[str, Any]:
+    values = {
+        "user_id": fact.user_id,
+        "local_date": fact.local_date,
+        "lesson_id": getattr(fact, "lesson_id", None),
+        "attempt_id": fact.attempt_id,
+    }
+    [[found]] = send(KNOWN, values)
+    return found  # type: ignore[no-any-return]
+
+
+def known_in(told: dict[str, Any]) -> Known:
+    """From the column of `game_known`."""
+    paid = frozenset(tuple(key) for key in told["paid"] or ())
+    return Known(player_in(told["player"], told["badges"]), paid, told["joins"] is True)
+
+
+def player_in(stored: list[Any] | None, badges: Iterable[str]) -> PlayerState:
+    """A player as the database tells it; a beginner's, if there is no row."""
+    if stored is None:
+        return PlayerState(badges=frozenset(badges))
+    values: dict[str, Any] = dict(zip(COLUMNS, stored, strict=True))
+    values["streak_date"], values["kept_date"] = _day(values["streak_date"]), _day(values["kept_date"])
+    return PlayerState(**values, badges=frozenset(badges))
+
+
+def _day(told: str | None) -> date | None:
+    return None if told is None else date.fromisoformat(told)
 
 
 class Settlement:
-    """One fact being settled. Effects add entries and changes to the player; `pay` writes them.
+    """One fact being settled: effects add entries and changes to the player, and `close` has them written, all at once.
 
-    The fact's writer holds the lock on the learner's row, so nothing changes in between; that something is paid once
-    is held by the ledger's unique key all the same. `moves` counts what effects have brought so far; `counted` is what
-    badges are earned by, once it has been read.
+    The fact's writer holds the lock on the learner's row, so what was read under it is still true when it is written, and
+    everything is reckoned in memory. That something is paid once is held by the ledger's unique key all the same. `moves`
+    counts what effects have brought so far; `counted` is what badges are earned by, once it has been read; `full_day`:
+    all goals of the day are reached by this fact.
     """
 
     def __init__(self, fact: Fact) -> None:
@@ -112,82 +160,99 @@ class Settlement:
         self.day: DayTotals = fact.day
         self.numbers: GameNumbers = numbers()
         self.earned_xp = False
+        self.full_day = False
         self.moves = 0
         self.counted: dict[Count, int] | None = None
-        self._entries: list[Entry] = []
-        self._news: list[tuple[tuple[str, str, str] | None, object]] = []
-        self._changes: dict[str, Any] = {}
+        self._known: Known | None = None
         self._player: PlayerState | None = None
+        self._entries: list[Entry] = []
+        self._news: list[object] = []
+        self._changes: dict[str, Any] = {}
+        self._goals: list[int] = []
+        self._badges: list[str] = []
+
+    @property
+    def known(self) -> Known:
+        """What stood before this fact was settled."""
+        if self._known is None:
+            self._known = known_of(self.fact)
+        return self._known
 
     @property
     def player(self) -> PlayerState:
-        """The player with all that was paid or changed so far. Reads it if nothing was paid yet."""
+        """The player with all that was added or changed so far."""
         if self._player is None:
-            row = session.connection().execute(PLAYER, {"user_id": self.fact.user_id}).one_or_none()
-            self._player = PlayerState() if row is None else PlayerState(*row)
-        return replace(self._player, **self._changes)
+            self._player = self.known.player
+        return self._player
 
     def add(self, *entries: Entry) -> None:
-        """Have these written by the next `pay`. Amounts of 0 leave no trace."""
-        worth = [entry for entry in entries if entry.amount != 0]
-        self._entries += worth
-        self.moves += len(worth)
+        """Have these written. Amounts of 0 leave no trace, and what was paid before is not paid again."""
+        for entry in entries:
+            if entry.amount == 0 or entry.key in self.known.paid:
+                continue
+            self._entries.append(entry)
+            self.moves += 1
+            self._take_in(entry)
+
+    def _take_in(self, entry: Entry) -> None:
+        before = getattr(self.player, entry.currency)
+        self._player = replace(self.player, **{entry.currency: before + entry.amount})
+        if entry.currency == "xp":
+            self.earned_xp = True
+            if entry.rule in LESSON_RULES:
+                mended = self.day.mended + (entry.rule == "lesson_again")
+                self.day = replace(self.day, xp=self.day.xp + entry.amount, mended=mended)
+        fact, paid = self.fact, (entry.currency, entry.amount, entry.rule, entry.source)
+        self._news.append(RewardPaid(fact.user_id, fact.attempt_id, *paid, fact.at, fact.local_date))
 
     def change(self, **columns: Any) -> None:
-        """Have the player's level or streak set by the next `pay`."""
+        """Have the player's level or streak set."""
         self._changes |= columns
+        self._player = replace(self.player, **columns)
         self.moves += 1
 
+    def reach(self, slots: Iterable[int], *, full: bool) -> None:
+        """Have these goals of the day marked as reached; `full`: with them all are."""
+        self._goals += slots
+        self.full_day = full and bool(self._goals)
+
+    def grant(self, *keys: str) -> None:
+        """Have these badges granted."""
+        self._badges += keys
+        self._player = replace(self.player, badges=self.player.badges | set(keys))
+
     def announce(self, news: object, because_of: Entry | None = None) -> None:
-        """Publish an event at the end; with an entry, only if that entry was written."""
-        self._news.append((because_of.key if because_of else None, news))
+        """Publish an event at the end; with an entry, only if that entry is written."""
+        if because_of is None or because_of in self._entries:
+            self._news.append(news)
 
     def heard(self, kind: type) -> bool:
         """Whether an event of this type is to be published."""
-        return any(isinstance(news, kind) for _, news in self._news)
+        return any(isinstance(news, kind) for news in self._news)
 
-    def pay(self) -> None:
-        """Write what was gathered, in one statement; nothing gathered, nothing done."""
-        if not self._entries and not self._changes:
-            return
+    def close(self) -> None:
+        """Have everything written and publish what happened."""
+        with together():
+            if self._entries or self._changes or self._goals or self._badges:
+                put_down(SETTLE, self._told())
+            for news in self._news:
+                publish(news)
+
+    def _told(self) -> dict[str, Any]:
         fact = self.fact
-        values = {
+        told: dict[str, Any] = {
             "user_id": fact.user_id,
             "local_date": fact.local_date,
             "at": fact.at,
             "attempt_id": fact.attempt_id,
             "entries": [entry.record() for entry in self._entries],
+            "player": self._changes,
         }
-        changes = dict.fromkeys(CHANGEABLE) | self._changes
-        row = session.connection().execute(PAY, values | changes).one()
-        self._player = PlayerState(*row[:-1])
-        self._take_in({tuple(key) for key in row.won})
-        self._entries, self._changes = [], {}
-
-    def _take_in(self, won: set[tuple[str, ...]]) -> None:
-        fact = self.fact
-        for entry in self._entries:
-            if entry.key not in won:
-                continue
-            if entry.currency == "xp":
-                self.earned_xp = True
-                if entry.rule in {"lesson", "lesson_again"}:
-                    again = entry.rule == "lesson_again"
-                    self.day = replace(
-                        self.day, xp=self.day.xp + entry.amount, mended=self.day.mended + again
-                    )
-            paid = (entry.currency, entry.amount, entry.rule, entry.source)
-            self._news.append(
-                (None, RewardPaid(fact.user_id, fact.attempt_id, *paid, fact.at, fact.local_date))
-            )
-        lost = {entry.key for entry in self._entries} - won
-        self._news = [(key, news) for key, news in self._news if key not in lost]
-
-    def close(self) -> None:
-        """Pay what is left and publish what happened."""
-        self.pay()
-        for _, news in self._news:
-            publish(news)
+        if self._goals:
+            told["goals"] = self._goals
+        if self._badges:
+            told["badges"] = self._badges
+        return told
 
 
 Effect = Callable[[Settlement], None]

@@ -1,76 +1,34 @@
 """The prebuilt SQL of the game's hot paths: paying, goals, and what they need to know."""
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from typing import Any
 
-PAY = text("""
-    with won as (
-        insert into ledger_entries (user_id, currency, amount, rule, source, local_date, created_at, attempt_id, details)
-        select :user_id, currency, amount, rule, source, :local_date, :at, :attempt_id, details
-        from jsonb_to_recordset(:entries)
-            as wanted (currency text, amount int, rule text, source text, details jsonb)
-        on conflict (user_id, currency, rule, source) do nothing
-        returning currency, amount, rule, source
-    ), sums as (
-        select coalesce(sum(amount) filter (where currency = 'xp'), 0) as xp,
-               coalesce(sum(amount) filter (where currency = 'coins'), 0) as coins,
-               coalesce(sum(amount) filter (where currency = 'gems'), 0) as gems,
-               coalesce(sum(amount) filter (where currency = 'xp' and rule in ('lesson', 'lesson_again')), 0)
-                   as lesson_xp,
-               count(*) filter (where currency = 'xp' and rule = 'lesson_again') as mended
-        from won
-    ), day as (
-        update activity_days as day set xp = day.xp + sums.lesson_xp, mended = day.mended + sums.mended from sums
-        where day.user_id = :user_id and day.local_date = :local_date and sums.lesson_xp > 0
-    )
-    insert into players as player (user_id, xp, coins, gems, level, streak, best_streak, streak_date, days_learned,
-                                   freezes, freeze_days, kept_date)
-    select :user_id, xp, coins, gems, coalesce(:level, 1), coalesce(:streak, 0), coalesce(:best_streak, 0),
-           cast(:streak_date as date), coalesce(:days_learned, 0), coalesce(:freezes, 0), coalesce(:freeze_days, 0),
-           cast(:kept_date as date)
-    from sums
-    on conflict (user_id) do update set
-        xp = player.xp + excluded.xp,
-        coins = player.coins + excluded.coins,
-        gems = player.gems + excluded.gems,
-        level = coalesce(:level, player.level),
-        streak = coalesce(:streak, player.streak),
-        best_streak = coalesce(:best_streak, player.best_streak),
-        streak_date = coalesce(cast(:streak_date as date), player.streak_date),
-        days_learned = coalesce(:days_learned, player.days_learned),
-        freezes = coalesce(:freezes, player.freezes),
-        freeze_days = coalesce(:freeze_days, player.freeze_days),
-        kept_date = coalesce(cast(:kept_date as date), player.kept_date)
-    returning xp, coins, gems, level, streak, best_streak, streak_date, days_learned, freezes, freeze_days, kept_date,
-        (select coalesce(array_agg(badge), '{}') from earned_badges where user_id = :user_id) as badges,
-        (select coalesce(jsonb_agg(jsonb_build_array(currency, rule, source)), '[]') from won) as won
-""").bindparams(bindparam("entries", type_=JSONB))
-"""Write the entries that are not there yet, and with them, in one statement, the sums of the player and the day's
-lesson XP. Only what was inserted counts. Returns the player as it is then, and which entries were inserted."""
+from sqlalchemy import text
+
+from codyverse.core.together import Call, Rider
+
+GAME, GOALS = "game", "goals"
+GAME_RIDER = Rider(GAME, "game_known(:user_id, :local_date, :lesson_id, :attempt_id)")
+GOALS_RIDER = Rider(GOALS, "game_goals(:user_id, :local_date)")
+"""What rides along with a fact: what the game has to know of its learner, and the goals of the day (null: not set)."""
+
+KNOWN, SET = text(f"select {GAME_RIDER.column}"), text(f"select {GOALS_RIDER.column}")
+
+
+def _one(facts: list[Any]) -> Any:
+    if len(facts) > 1:
+        raise RuntimeError("what was reckoned by the first fact has to be written before the second one")
+    return facts[0]
+
+
+SETTLE = Call("game_settle(:told)", _one)
+"""Write all that a fact brought: entries, the player's sums with them, goals that were reached, badges. What is there
+already was not reckoned with, and fails as a passing fault: the whole is done anew, and knows then."""
 
 PLAYER = text("""
     select xp, coins, gems, level, streak, best_streak, streak_date, days_learned, freezes, freeze_days, kept_date,
         (select coalesce(array_agg(badge), '{}') from earned_badges where user_id = :user_id) as badges
     from players where user_id = :user_id
 """)
-
-TICK = text("""
-    with hit as (
-        update daily_goals set reached_at = :at
-        where user_id = :user_id and local_date = :local_date and reached_at is null and target <= case kind
-            when 'lessons' then :lessons when 'xp' then :xp when 'minutes' then :minutes
-            when 'first_try' then :first_try when 'right' then :right when 'mended' then :mended end
-        returning slot, kind, target, coins
-    )
-    select before.goals, before.reached, hit.slot, hit.kind, hit.target, hit.coins
-    from (
-        select count(*) as goals, count(reached_at) as reached from daily_goals
-        where user_id = :user_id and local_date = :local_date
-    ) as before
-    left join hit on true
-    order by hit.slot
-""")
-"""Mark the goals that the day has reached now. One row for each, or one with nulls; `before` is as it was."""
 
 GOALS_OF_DAY = text("""
     select

@@ -7,7 +7,7 @@ from codyverse.core.database import session
 from codyverse.courses.events import LessonsPublished
 from codyverse.gamification.events import BadgeEarned, GoalReached, ItemBought, LevelReached
 from codyverse.gamification.leagues.events import LeagueClosed
-from codyverse.notifications.services import stir, tell
+from codyverse.notifications.services import News, stir, tell, tell_with_it
 from codyverse.notifications.statements import FOLLOWERS, LATELY_ACTIVE
 
 LATELY = timedelta(days=60)
@@ -23,13 +23,13 @@ def on_badge_earned(event: BadgeEarned) -> None:
         "xp": event.xp,
         "coins": event.coins,
     }
-    tell("badge", f"badge:{event.badge}", details, [event.user_id], event.at)
+    tell_with_it(News("badge", f"badge:{event.badge}", details, event.user_id, event.at))
 
 
 def on_level_reached(event: LevelReached) -> None:
     """A new level."""
     details = {"level": event.level, "name": event.name, "gems": event.gems}
-    tell("level", f"level:{event.level}", details, [event.user_id], event.at)
+    tell_with_it(News("level", f"level:{event.level}", details, event.user_id, event.at))
 
 
 def on_goal_reached(event: GoalReached) -> None:
@@ -40,7 +40,7 @@ def on_goal_reached(event: GoalReached) -> None:
         "coins": event.coins,
         "all_reached": event.all_reached,
     }
-    tell("goal", f"goal:{event.local_date}:{event.slot}", details, [event.user_id], event.at)
+    tell_with_it(News("goal", f"goal:{event.local_date}:{event.slot}", details, event.user_id, event.at))
 
 
 def on_item_bought(event: ItemBought) -> None:
@@ -56,7 +56,7 @@ def on_league_closed(event: LeagueClosed) -> None:
         "quest": event.quest_reached,
         "coins": event.coins,
     }
-    tell("league", f"league:{event.week}", details, [event.user_id], event.at)
+    tell_with_it(News("league", f"league:{event.week}", details, event.user_id, event.at))
 
 
 def on_lessons_published(event: LessonsPublished) -> None:

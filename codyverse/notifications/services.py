@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -13,9 +13,20 @@ from codyverse.accounts.queries import Preferences
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import Invalid, NotFound
+from codyverse.core.together import Call, known, put_down
 from codyverse.notifications import rules
 from codyverse.notifications.models import Mail, Notification, NotificationChoices
-from codyverse.notifications.statements import ALIVE_STREAKS, LAST_LESSONS, READ, RECIPIENTS, STIR, WRITE
+from codyverse.notifications.statements import (
+    ALIVE_STREAKS,
+    CHANNEL,
+    LAST_LESSONS,
+    READ,
+    READER,
+    READERS,
+    RECIPIENTS,
+    STIR,
+    WRITE,
+)
 
 BIGINT_MAX = 2**63 - 1
 BATCH = 1000
@@ -55,6 +66,49 @@ def tell(kind: str, source: str, details: dict[str, Any], user_ids: Sequence[int
         "push": push,
     }
     return int(connection.execute(WRITE, values).one().made)
+
+
+class News(NamedTuple):
+    """A fact that somebody is to be told of, as in `tell`."""
+
+    kind: str
+    source: str
+    details: dict[str, Any]
+    user_id: int
+    at: datetime
+
+
+def tell_with_it(news: News) -> None:
+    """The same as `tell` for one person, together with what else is written of a fact."""
+    put_down(_WRITE_NEWS, news)
+
+
+def _told(gathered: list[News]) -> list[dict[str, Any]] | None:
+    readers = _readers(gathered)
+    written = []
+    for news in gathered:
+        reader = readers[news.user_id]
+        if reader is None:
+            continue
+        time_zone, preferences, page_off, quiet_from, quiet_until = reader
+        shown = _shows(news.kind, preferences, page_off)
+        push = shown and not rules.is_quiet(news.at, time_zone, quiet_from, quiet_until)
+        written.append(news._asdict() | {"shown": shown, "push": push})
+    return written or None
+
+
+def _readers(gathered: list[News]) -> dict[int, list[Any] | None]:
+    """How each of these people wants to hear of things, None if they have left."""
+    missing = object()
+    found = {news.user_id: known(READER.name, news.user_id, lambda: missing) for news in gathered}
+    asked = [user_id for user_id, reader in found.items() if reader is missing]
+    if asked:
+        rows = session.connection().execute(READERS, {"user_ids": asked})
+        found |= {row.id: row.reader for row in rows}
+    return found
+
+
+_WRITE_NEWS = Call(f"news_write(:told, '{CHANNEL}')", _told)
 
 
 def stir(user_id: int) -> None:

@@ -3,9 +3,12 @@
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from codyverse.core.together import Rider
+
 CHANNEL = "codyverse_news"
 """Where PostgreSQL tells the streams whose news changed; the payload is the person's id and nothing more."""
 
+READERS = text("select id, news_reader(id) as reader from unnest(cast(:user_ids as bigint[])) as asked (id)")
 RECIPIENTS = text("""
     select users.id, users.time_zone, users.preferences,
            choices.page_off, choices.quiet_from, choices.quiet_until
@@ -28,6 +31,9 @@ WRITE = text("""
 """).bindparams(bindparam("details", type_=JSONB), bindparam("channel", CHANNEL))
 """Write what is not there yet and, at the commit, wake the streams of those in `push`. Who does not want it on the
 page gets it as read already, so that turning a kind on again brings no flood."""
+
+READER = Rider("reader", "news_reader(:user_id)")
+"""What rides along with a fact: how its learner wants to hear of it, null for nobody. The columns of RECIPIENTS without the id."""
 
 STIR = text("select pg_notify(:channel, cast(cast(:user_id as bigint) as text))").bindparams(
     bindparam("channel", CHANNEL)

@@ -1,6 +1,6 @@
 """What learners did: facts that the game and notifications act on, in the same transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from fractions import Fraction
 
@@ -17,6 +17,9 @@ class DayTotals:
     seconds: int
     xp: int
     mended: int = 0
+
+
+DAY_COLUMNS = len(fields(DayTotals))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, select
+from sqlalchemy import Row, text
 
 from codyverse.core.asking import ask
 from codyverse.core.errors import NotFound
 from codyverse.courses import exercises
 from codyverse.courses import queries as courses
 from codyverse.courses.exercises import ExerciseView, Verdict
-from codyverse.courses.models import Course, Lesson
 from codyverse.courses.queries import StepContent
-from codyverse.progress.models import Answer, Attempt, AttemptStep, LessonProgress
 from codyverse.progress.rules import attempt_key
 
 
@@ -116,41 +114,8 @@ class Completion:
     reported: bool = False
 
 
-_LAST_ANSWER = and_(
-    Answer.attempt_id == AttemptStep.attempt_id,
-    Answer.step_id == AttemptStep.step_id,
-    Answer.try_no == AttemptStep.tries,
-)
-_PLAYER = (
-    select(
-        Attempt.id,
-        Attempt.lesson_id,
-        Attempt.seed,
-        Attempt.started_at,
-        Attempt.completed_at,
-        Lesson.title,
-        Lesson.goal,
-        Course.key,
-        Course.title.label("course_title"),
-        AttemptStep.step_id,
-        AttemptStep.revision_id,
-        AttemptStep.position,
-        AttemptStep.asks,
-        AttemptStep.tries,
-        AttemptStep.first_correct,
-        AttemptStep.hints,
-        AttemptStep.done_at,
-        AttemptStep.draft,
-        Answer.answer,
-    )
-    .select_from(Attempt)
-    .join(Lesson, Lesson.id == Attempt.lesson_id)
-    .join(Course, Course.id == Lesson.course_id)
-    .join(AttemptStep, AttemptStep.attempt_id == Attempt.id)
-    .outerjoin(Answer, _LAST_ANSWER)
-    .where(Attempt.id == bindparam("attempt_id"), Attempt.user_id == bindparam("user_id"))
-    .order_by(AttemptStep.position, AttemptStep.step_id)
-)
+_PLAYER = text("select * from study_player(:user_id, :attempt_id)")
+"""An own attempt with its steps in order, and what was answered last to each."""
 
 
 def player(user_id: int, attempt_id: int, step: int | None = None) -> PlayerView:
@@ -265,36 +230,8 @@ def _step_view(row: Row[*tuple[Any, ...]], content: StepContent) -> StepView:
     )
 
 
-_COMPLETION = (
-    select(
-        Attempt.lesson_id,
-        Attempt.score,
-        Attempt.seconds,
-        Attempt.completed_at,
-        Attempt.local_date,
-        Attempt.reported,
-        LessonProgress.best_score,
-        LessonProgress.first_completed_at,
-        AttemptStep.revision_id,
-        AttemptStep.position,
-        AttemptStep.first_correct,
-        AttemptStep.solved,
-        AttemptStep.tries,
-        AttemptStep.hints,
-    )
-    .select_from(Attempt)
-    .join(
-        LessonProgress,
-        and_(LessonProgress.user_id == Attempt.user_id, LessonProgress.lesson_id == Attempt.lesson_id),
-    )
-    .outerjoin(AttemptStep, and_(AttemptStep.attempt_id == Attempt.id, AttemptStep.asks))
-    .where(
-        Attempt.id == bindparam("attempt_id"),
-        Attempt.user_id == bindparam("user_id"),
-        Attempt.completed_at.is_not(None),
-    )
-    .order_by(AttemptStep.position)
-)
+_COMPLETION = text("select * from study_outcome(:user_id, :attempt_id)")
+"""A finished attempt with its asking steps in order; one row without a step, if it has none."""
 
 
 def completion(user_id: int, attempt_id: int) -> Completion:

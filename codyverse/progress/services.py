@@ -9,18 +9,20 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Row
+import orjson
 
 from codyverse.accounts.game_days import raise_game_date
+from codyverse.core.asking import send_one
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.core.events import publish
+from codyverse.core.together import keep, together
 from codyverse.courses import exercises
 from codyverse.courses import queries as courses
 from codyverse.courses.exercises import Verdict
 from codyverse.progress import rules, statements
-from codyverse.progress.events import DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
+from codyverse.progress.events import DAY_COLUMNS, DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
 
 
 def start_attempt(user_id: int, lesson_id: int) -> int:
@@ -73,14 +75,14 @@ def answer_step(user_id: int, attempt_id: int, step_id: int, try_no: int, given:
 def answer_open_step(user_id: int, lesson_id: int, step_id: int, try_no: int, given: Any) -> int:
     """The same in the attempt that is open at this lesson, whichever it is; its id. Raises NotFound if none is."""
     which = {"user_id": user_id, "lesson_id": lesson_id, "step_id": step_id}
-    state = session.connection().execute(statements.LOCKED_OPEN_STEP, which).one_or_none()
+    state = send_one(statements.LOCKED_OPEN_STEP, which)
     if state is None:
         raise NotFound("There is no such step in an open attempt of yours.")
     _answer(user_id, state, step_id, try_no, given)
     return int(state.attempt_id)
 
 
-def _answer(user_id: int, state: Row[*tuple[Any, ...]], step_id: int, try_no: int, given: Any) -> Verdict:
+def _answer(user_id: int, state: Any, step_id: int, try_no: int, given: Any) -> Verdict:
     at, attempt_id = now(), state.attempt_id
     if not state.asks:
         raise Invalid({"stepId": ["This step asks nothing."]})
@@ -94,41 +96,30 @@ def _answer(user_id: int, state: Row[*tuple[Any, ...]], step_id: int, try_no: in
     first_try = verdict.correct and try_no == 1 and not state.met_before
     when = _when(user_id, state, at)
     gap = max(timedelta(0), at - state.counted_to)
-    day = _day_after(
-        statements.ANSWER,
-        when,
-        user_id=user_id,
-        attempt_id=attempt_id,
-        step_id=step_id,
-        revision_id=state.revision_id,
-        try_no=try_no,
-        answer=answer,
-        correct=verdict.correct,
-        hints=state.hints,
-        gap=min(int(gap.total_seconds()), 2**31 - 1),
-        counts=int(not state.solved),
-        counts_right=int(verdict.correct and not state.solved),
-        counts_first=int(first_try),
-    )
-    publish(
-        StepAnswered(
-            user_id,
-            state.lesson_id,
-            attempt_id,
-            step_id,
-            verdict.correct,
-            first_try,
-            at,
-            when["local_date"],
-            day,
+    with together():
+        day = _day_after(
+            "study",
+            statements.ANSWER,
+            when,
+            user_id=user_id,
+            attempt_id=attempt_id,
+            step_id=step_id,
+            revision_id=state.revision_id,
+            try_no=try_no,
+            answer=orjson.dumps(answer).decode(),
+            correct=verdict.correct,
+            hints=state.hints,
+            gap=min(int(gap.total_seconds()), 2**31 - 1),
+            counts=int(not state.solved),
+            counts_right=int(verdict.correct and not state.solved),
+            counts_first=int(first_try),
         )
-    )
+        told = (state.lesson_id, attempt_id, step_id, verdict.correct, first_try)
+        publish(StepAnswered(user_id, *told, at, when["local_date"], day))
     return verdict
 
 
-def _replayed(
-    state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]
-) -> Verdict:
+def _replayed(state: Any, attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]) -> Verdict:
     which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": try_no}
     before = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
     if before != answer:
@@ -184,7 +175,7 @@ def save_draft(user_id: int, attempt_id: int, step_id: int, given: Any, try_no: 
     _study(user_id, attempt_id, step_id, state, at, draft=draft)
 
 
-def _is_last_answer(state: Row[*tuple[Any, ...]], attempt_id: int, step_id: int, given: Any) -> bool:
+def _is_last_answer(state: Any, attempt_id: int, step_id: int, given: Any) -> bool:
     if state.tries == 0 or state.draft is not None:
         return False
     which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": state.tries}
@@ -203,66 +194,70 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     `lesson_id` is told and the attempt is at another lesson.
     """
     at = now()
-    connection = session.connection()
     whose = {"user_id": user_id, "attempt_id": attempt_id}
-    state = connection.execute(statements.LOCKED_ATTEMPT, whose).one_or_none()
+    state = send_one(statements.LOCKED_ATTEMPT, whose)
     if state is None or lesson_id not in (None, state.lesson_id):
         raise NotFound("There is no such attempt.")
     if state.completed_at is not None:
         return
-    standing = connection.execute(statements.STANDING, {**whose, "lesson_id": state.lesson_id}).one()
-    if standing.open:
-        steps = "1 step still waits" if standing.open == 1 else f"{standing.open} steps still wait"
+    if state.waiting:
+        steps = "1 step still waits" if state.waiting == 1 else f"{state.waiting} steps still wait"
         raise Conflict(f"{steps} for an answer.", "ATTEMPT_INCOMPLETE")
-    score = rules.score(standing.right, standing.asked)
-    when = _when(user_id, state, at, standing.minutes)
-    day = _day_after(
-        statements.COMPLETE,
-        when,
-        **whose,
-        lesson_id=state.lesson_id,
-        score=rules.stored_score(score),
-        distinct=int(standing.last_local_date != when["local_date"]),
-    )
-    publish(
-        LessonCompleted(
+    _complete(user_id, attempt_id, state, at)
+
+
+def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> None:
+    score = rules.score(state.answered_right, state.asked)
+    when = _when(user_id, state, at)
+    with together():
+        day = _day_after(
+            "lesson",
+            statements.COMPLETE,
+            when,
             user_id=user_id,
-            lesson_id=state.lesson_id,
-            lesson_title=standing.title,
-            course_id=standing.course_id,
             attempt_id=attempt_id,
-            first_time=standing.best_score is None,
-            score=score,
-            previous_best=None if standing.best_score is None else Fraction(standing.best_score),
-            seconds=when["seconds"],
-            difficulty=standing.difficulty,
-            at=at,
-            local_date=when["local_date"],
-            day=day,
+            lesson_id=state.lesson_id,
+            course_id=state.course_id,
+            first_time=state.best_score is None,
+            score=rules.stored_score(score),
+            distinct=int(state.last_local_date != when["local_date"]),
         )
-    )
+        publish(
+            LessonCompleted(
+                user_id=user_id,
+                lesson_id=state.lesson_id,
+                lesson_title=state.title,
+                course_id=state.course_id,
+                attempt_id=attempt_id,
+                first_time=state.best_score is None,
+                score=score,
+                previous_best=None if state.best_score is None else Fraction(state.best_score),
+                seconds=when["seconds"],
+                difficulty=state.difficulty,
+                at=at,
+                local_date=when["local_date"],
+                day=day,
+            )
+        )
 
 
-def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Row[*tuple[Any, ...]]:
+def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Any:
     """The learner's own attempt with one of its steps, locked until the end. Raises NotFound."""
     which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
-    state = session.connection().execute(statements.LOCKED_STEP, which).one_or_none()
+    state = send_one(statements.LOCKED_STEP, which)
     if state is None:
         raise NotFound("There is no such step in an attempt of yours.")
     return state
 
 
-def _must_be_open(state: Row[*tuple[Any, ...]]) -> None:
+def _must_be_open(state: Any) -> None:
     if state.completed_at is not None:
         raise Conflict("This attempt is finished. Begin the lesson again to practise.")
 
 
-def _when(
-    user_id: int, state: Row[*tuple[Any, ...]], at: datetime, minutes: int | None = None
-) -> dict[str, Any]:
+def _when(user_id: int, state: Any, at: datetime) -> dict[str, Any]:
     """The learner's date for an event at `at`, and the study time that it closes."""
-    estimate = state.minutes if minutes is None else minutes
-    time = rules.study_time(state.seconds, state.counted_to, at, estimate)
+    time = rules.study_time(state.seconds, state.counted_to, at, state.minutes)
     return {
         "at": at,
         "local_date": raise_game_date(
@@ -279,16 +274,16 @@ def _when(
     }
 
 
-def _day_after(statement: Any, when: dict[str, Any], **values: Any) -> DayTotals:
-    return DayTotals(*session.connection().execute(statement, when | values).one())
+def _day_after(kind: str, source: str, when: dict[str, Any], **values: Any) -> DayTotals:
+    """Keep a fact; the day with it. What higher rooms have to know of it rides along."""
+    return DayTotals(*keep(kind, source, when | values)[:DAY_COLUMNS])
 
 
-def _study(
-    user_id: int, attempt_id: int, step_id: int, state: Row[*tuple[Any, ...]], at: datetime, **changed: Any
-) -> None:
+def _study(user_id: int, attempt_id: int, step_id: int, state: Any, at: datetime, **changed: Any) -> None:
     """Keep an event that is no answer: what it `changed` of the step, its study time, its day."""
     when = _when(user_id, state, at)
     step = {"done_at": state.done_at, "hints": state.hints, "draft": state.draft} | changed
     which = {"user_id": user_id, "attempt_id": attempt_id, "step_id": step_id}
-    day = _day_after(statements.STUDY, when, **which, **step)
+    values = when | which | step
+    day = DayTotals(*send_one(statements.STUDY, values))
     publish(StudyTimeGrew(user_id, state.lesson_id, attempt_id, at, when["local_date"], day))

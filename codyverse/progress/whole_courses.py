@@ -2,43 +2,34 @@
 
 from sqlalchemy import text
 
-from codyverse.core.database import session
+from codyverse.core.asking import send
 from codyverse.core.events import publish
+from codyverse.core.together import Rider, known
 from codyverse.progress.events import CourseCompleted, LessonCompleted
+from codyverse.progress.statements import WHOLE_COURSE
 
-_COMPLETE = text("""
-    with done as (
-        insert into course_completions (user_id, course_id, completed_at, local_date)
-        select :user_id, courses.id, :at, :local_date from courses
-        where courses.id = :course_id and courses.retired_at is null
-              and not exists (
-                  select from lessons join modules on modules.id = lessons.module_id
-                  where lessons.course_id = courses.id
-                        and lessons.retired_at is null and modules.retired_at is null
-                        and not exists (
-                            select from lesson_progress
-                            where lesson_progress.user_id = :user_id and lesson_progress.lesson_id = lessons.id
-                        )
-              )
-        on conflict do nothing
-        returning course_id
-    )
-    select courses.key, courses.title from courses join done on done.course_id = courses.id
-""")
+COURSE = "whole course"
+_COLUMN = "study_course_completed(:user_id, :course_id, :at, :local_date)"
+RIDER = Rider(COURSE, f"case when kept.whole_course then {_COLUMN} end")
+_COMPLETE = text(f"select case when {WHOLE_COURSE} then {_COLUMN} end")
 
 
 def on_lesson_completed(fact: LessonCompleted) -> None:
-    """Publish CourseCompleted if this was the last lesson that was missing. One statement, none for a repetition."""
+    """Publish CourseCompleted if this was the last lesson that was missing. No statement if it rode along with the fact."""
     if not fact.first_time:
         return
+    course = known(COURSE, fact.user_id, lambda: _look(fact))
+    if course is not None:
+        key, title = course
+        publish(CourseCompleted(fact.user_id, fact.course_id, key, title, fact.at, fact.local_date))
+
+
+def _look(fact: LessonCompleted) -> list[str] | None:
     values = {
         "user_id": fact.user_id,
         "course_id": fact.course_id,
         "at": fact.at,
         "local_date": fact.local_date,
     }
-    course = session.connection().execute(_COMPLETE, values).one_or_none()
-    if course is not None:
-        publish(
-            CourseCompleted(fact.user_id, fact.course_id, course.key, course.title, fact.at, fact.local_date)
-        )
+    [[found]] = send(_COMPLETE, values)
+    return found  # type: ignore[no-any-return]

@@ -1,6 +1,7 @@
 """What lower rooms report, written into the outbox at the commit of what happened. Connected in `wiring.py`.
 
-One statement per transaction however much happened in it, and nothing is stored that nobody wants to be told.
+One statement per transaction however much happened in it, none where there is no webhook that might want to be told,
+and nothing is stored that nobody wants to be told.
 """
 
 from dataclasses import dataclass
@@ -8,10 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from codyverse.core.database import at_commit, session
+from codyverse.core.together import Rider, known
 from codyverse.gamification.events import BadgeEarned, LevelReached
 from codyverse.progress.events import CourseCompleted, LessonCompleted
 from codyverse.webhooks.rules import new_key
 from codyverse.webhooks.statements import WRITE
+
+RIDER = Rider("hooks", "hooks_listen(:user_id)")
+"""What rides along with a fact: whether there is any webhook that might want to be told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ def _tell(
     source: str,
     data: dict[str, Any],
 ) -> None:
+    if not known(RIDER.name, event.user_id, lambda: True):
+        return
     whole = {"userId": event.user_id} | data | {"localDate": event.local_date.isoformat()}
     at_commit(_write, Fact(kind, event.user_id, source, whole, event.at))
 

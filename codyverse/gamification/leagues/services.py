@@ -35,7 +35,7 @@ class WeekPaid:
 def league(settlement: Settlement) -> None:
     """An effect: the week's first lesson XP of somebody who wants leagues puts them into the first cohort with room."""
     fact = settlement.fact
-    if settlement.earned_xp:
+    if settlement.earned_xp and settlement.known.joins:
         join(fact.user_id, rules.week_of(fact.local_date), fact.at)
 
 
@@ -127,7 +127,10 @@ def settle_member(user_id: int, week: date) -> bool:
     settlement = Settlement(WeekPaid(user_id, at, local_date))
     coins = rules.QUEST_COINS if row.quest_reached and row.lessons > 0 else 0
     ranked, together = row.members
-    settlement.add(Entry("coins", coins, "quest", f"quest:{week}", {"week": str(week), "members": together}))
+    if not row.paid:
+        settlement.add(
+            Entry("coins", coins, "quest", f"quest:{week}", {"week": str(week), "members": together})
+        )
     if row.rank is not None:
         result = (row.rank, ranked, row.xp, bool(row.quest_reached))
         settlement.announce(LeagueClosed(user_id, week, *result, coins, at, local_date))

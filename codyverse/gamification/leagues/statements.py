@@ -89,6 +89,10 @@ TAKE_MEMBER = text("""
     returning member.rank, member.xp, member.lessons, cohort.quest_reached, (
             select array[count(other.rank), count(other.lessons)] from league_members as other
             where other.cohort_id = cohort.id
-        ) as members
+        ) as members, exists (
+            select from ledger_entries as entry where entry.user_id = :user_id and entry.currency = 'coins'
+                and entry.rule = 'quest' and entry.source = 'quest:' || to_char(member.week, 'YYYY-MM-DD')
+        ) as paid
 """)
-"""Mark a member as settled; null if that has happened. `members`: how many have a place, how many did the quest."""
+"""Mark a member as settled; null if that has happened. `members`: how many have a place, how many did the quest;
+`paid`: an entry for it is there already."""

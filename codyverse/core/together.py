@@ -1,0 +1,152 @@
+"""What belongs to one fact: what was read of its person on the way, and what is written of it by one statement.
+
+Domains above the one in which something happens need to know more, and have more to write. They ask by riders, columns
+in the statement that keeps the fact; and they put down what they want written, as a call of a function of the database.
+When all handlers have been heard, one statement makes all the calls, in the same transaction.
+"""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import TextClause, text
+
+from codyverse.core.asking import send
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the database that is given one JSON value: `sql` names it, with :told for the value.
+
+    `make` turns all that was put down for it into that value; what it makes of nothing worth writing is None.
+    """
+
+    sql: str
+    make: Callable[[list[Any]], Any]
+
+
+@dataclass(slots=True)
+class Together:
+    """One fact with all that follows from it. `known`: what riders brought, by their names and whom it is about."""
+
+    known: dict[tuple[str, int], Any] = field(default_factory=dict)
+    calls: dict[Call, list[Any]] = field(default_factory=dict)
+
+    def write(self) -> None:
+        """Make the calls."""
+        if not self.calls:
+            return
+        told = {
+            call.sql: made for call, whats in self.calls.items() if (made := call.make(whats)) is not None
+        }
+        self.calls.clear()
+        if told:
+            values = {f"told{place}": orjson.dumps(made).decode() for place, made in enumerate(told.values())}
+            send(_statement(tuple(told)), values)
+
+
+_now: ContextVar[Together | None] = ContextVar("together", default=None)
+
+
+@cache
+def _statement(calls: tuple[str, ...]) -> TextClause:
+    return text("select " + ", ".join(sql.replace(":told", _value(place)) for place, sql in enumerate(calls)))
+
+
+def _value(place: int) -> str:
+    return f"cast(:told{place} as jsonb)"
+
+
+class together:  # noqa: N801 - reads as what it does
+    """Everything in this block is one fact with what follows from it; within another one it is part of that."""
+
+    __slots__ = ("_fact", "_token")
+
+    def __enter__(self) -> Together:
+        self._token: Token[Together | None] | None = None
+        fact = _now.get()
+        if fact is None:
+            fact = self._fact = Together()
+            self._token = _now.set(fact)
+        return fact
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._token is None:
+            return
+        try:
+            if kind is None:
+                self._fact.write()
+        finally:
+            _now.reset(self._token)
+
+
+def put_down(call: Call, what: Any) -> None:
+    """Have this written when the fact has been heard by all; outside of any, at once."""
+    with together() as fact:
+        fact.calls.setdefault(call, []).append(what)
+
+
+def known(name: str, user_id: int, otherwise: Callable[[], Any]) -> Any:
+    """What the rider of this name brought about this person with the fact; `otherwise()` if it did not ride along."""
+    fact = _now.get()
+    if fact is not None and (name, user_id) in fact.known:
+        return fact.known[name, user_id]
+    return otherwise()
+
+
+# --- riders ---
+
+
+@dataclass(frozen=True, slots=True)
+class Rider:
+    """A column, worked out after the fact was written: SQL over what the fact's statement is given, such as `:user_id`,
+    `:lesson_id`, `:attempt_id`, `:local_date`, over its row, `kept`, and over what `values` gives beside that.
+    """
+
+    name: str
+    column: str
+    values: Callable[[], Mapping[str, Any]] | None = None
+
+
+_RIDERS: dict[str, dict[str, Rider]] = {}
+
+
+def ride_along(kind: str, rider: Rider) -> None:
+    """Bring this along with each fact of this kind ("lesson", "study"). Again is harmless. Before the first request."""
+    _RIDERS.setdefault(kind, {})[rider.name] = rider
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """A statement that keeps a fact, what rides along, and what riders give to it."""
+
+    statement: TextClause
+    names: tuple[str, ...]
+    values: tuple[Callable[[], Mapping[str, Any]], ...]
+
+
+@cache
+def _keeping(kind: str, source: str) -> _Keeping:
+    riders = tuple(_RIDERS.get(kind, {}).values())
+    columns = "".join(f", {rider.column}" for rider in riders)
+    return _Keeping(
+        text(f"select kept.*{columns} from {source} as kept"),  # noqa: S608 - our own texts
+        tuple(rider.name for rider in riders),
+        tuple(rider.values for rider in riders if rider.values is not None),
+    )
+
+
+def keep(kind: str, source: str, values: dict[str, Any]) -> tuple[Any, ...]:
+    """Call the function `source`, which writes a fact of this kind, and take in what rides along; its row without that."""
+    how = _keeping(kind, source)
+    for more in how.values:
+        values |= more()
+    [row] = send(how.statement, values)
+    size = len(row) - len(how.names)
+    with together() as fact:
+        for name, brought in zip(how.names, row[size:], strict=True):
+            fact.known[name, values["user_id"]] = brought
+    return tuple(row[:size])
