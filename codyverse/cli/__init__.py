@@ -30,4 +30,4 @@ class _Commands(AppGroup):
 
 def install(app: Flask) -> None:
     """Attach all commands."""
-    app.cli = _Commands(app.cli.name)
+    app.cli = _Commands(app.cli.name, commands=app.cli.commands)
