@@ -75,3 +75,7 @@ class Unavailable(DomainError):
 
 class ExternalFault(Unavailable):
     """A service of others does not answer: the mail server, a sign-in provider, the receiver of webhooks."""
+
+
+class NotIdentified(Exception):
+    """A sign-in provider did not say who somebody is, or said it in a way that must not be believed."""

@@ -13,16 +13,12 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from codyverse.core.clock import now
-from codyverse.core.errors import Unavailable
+from codyverse.core.errors import NotIdentified, Unavailable
 
 SCOPE = "openid email profile"
 SIGNATURES = ["RS256", "ES256", "PS256", "EdDSA"]
 LEEWAY = 60
 NO_ANSWER = "The sign-in provider does not answer. Try again in a moment, or sign in with your password."
-
-
-class NotIdentified(Exception):
-    """The provider did not say who it is, or said it in a way that must not be believed."""
 
 
 @dataclass(frozen=True, slots=True)
