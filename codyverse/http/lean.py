@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_compress import Compress
+from flask_compress.flask_compress import _choose_algorithm, _compress_data
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
@@ -123,25 +124,41 @@ class LeanTalisman(Talisman):  # type: ignore[misc]
         return response
 
 
-class LeanCompress(Compress):
-    """What is too short, or has no body, is not looked at: it only tells caches that the encoding is negotiated."""
+@lru_cache(256)
+def _encoding(ours: tuple[str, ...], accepted: str) -> str | None:
+    return _choose_algorithm(ours, accepted)
 
-    def after_request(self, response: Response | None) -> Response:
-        if response is None or response.is_streamed or (response.content_length or 0) >= self._least:
-            packed = super().after_request(response)
-            if "HTTP_IF_NONE_MATCH" in request.environ and not packed.is_streamed:
-                packed.make_conditional(request)  # what is compressed has a tag of its own
-            return packed
-        vary = response.headers.get("Vary")
-        if vary is None:
-            response.headers["Vary"] = "Accept-Encoding"
-        elif "accept-encoding" not in vary.lower():
-            response.headers["Vary"] = f"{vary}, Accept-Encoding"
-        return response
+
+class LeanCompress(Compress):
+    """Browsers say in a handful of ways what they take: each is read once. What is too short is only told to be negotiated."""
 
     def init_app(self, app: Flask) -> None:
         super().init_app(app)
         self._least: int = app.config["COMPRESS_MIN_SIZE"]
+
+    def after_request(self, response: Response | None) -> Response:
+        if response is None or response.is_streamed:
+            return super().after_request(response)
+        headers, environ = response.headers, request.environ
+        vary = headers.get("Vary")
+        if vary is None:
+            headers["Vary"] = "Accept-Encoding"
+        elif "accept-encoding" not in vary.lower():
+            headers["Vary"] = f"{vary}, Accept-Encoding"
+        if not 200 <= response.status_code < 300 or (response.content_length or 0) < self._least:
+            return response
+        if "Content-Encoding" in headers or response.mimetype not in self.compress_mimetypes_set:
+            return response
+        chosen = _encoding(self.enabled_algorithms, environ.get("HTTP_ACCEPT_ENCODING", ""))
+        if chosen is not None:
+            response.set_data(_compress_data(current_app, response.get_data(), chosen))
+            headers["Content-Encoding"] = chosen
+            tag, is_weak = response.get_etag()
+            if tag and not is_weak:
+                response.set_etag(f"{tag}:{chosen}")  # what is compressed has a tag of its own
+            if "HTTP_IF_NONE_MATCH" in environ and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                response.make_conditional(request)
+        return response
 
 
 class LeanCSRF(CSRFProtect):  # type: ignore[misc]
