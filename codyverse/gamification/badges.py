@@ -95,7 +95,7 @@ def _count(settlement: Settlement) -> dict[Count, int]:
     else:
         counted = {}
         touched = {"days", "goals"} if fact.attempt_id is not None else set(SOURCES)
-    if not settlement.heard(GoalReached) and not isinstance(fact, BadgeReview):
+    if not settlement.full_day and not isinstance(fact, BadgeReview):
         touched.discard("goals")
     if touched:
         day = None if fact.attempt_id is None else fact.local_date

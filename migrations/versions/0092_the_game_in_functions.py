@@ -194,38 +194,49 @@ create function game_counts_of_lesson(
 ) returns jsonb language plpgsql {HOW} as $$
 declare
     v_earned jsonb := (select coalesce(jsonb_agg(badge), '[]') from earned_badges where user_id = p_user);
+    v_days boolean := not v_earned @> (p_badges -> 'days');
+    v_gaps boolean := p_lessons = 1 and not v_earned @> (p_badges -> 'gaps');
+    v_weekday int := extract(isodow from p_day);
+    v_weekends boolean := p_lessons = 1 and v_weekday > 5 and not v_earned @> (p_badges -> 'weekends');
     v_sources text[] := '{}';
     v_found jsonb := '{}';
     v_first bigint;
     v_second bigint;
-    v_each bigint;
-    v_list bigint[] := '{}';
-    v_score numeric;
-    v_tries int;
-    v_weekday int;
+    v_third bigint;
+    v_before date;
+    v_both boolean;
 begin
     if not v_earned @> (p_badges -> 'standing') then
-        select count(*), coalesce(sum(completions - 1), 0) into v_first, v_second
-        from lesson_progress where user_id = p_user;
-        foreach v_score in array p_scores loop
-            select count(*) into v_each from lesson_progress where user_id = p_user and best_score >= v_score;
-            v_list := v_list || v_each;
-        end loop;
-        v_found := jsonb_build_object('standing', array[v_first, v_second], 'scored', v_list);
+        select count(*), coalesce(sum(completions - 1), 0), count(*) filter (where best_score >= p_scores[1])
+        into v_first, v_second, v_third from lesson_progress where user_id = p_user;
+        v_found := jsonb_build_object('standing', array[v_first, v_second], 'scored', array[v_third]);
+        if array_length(p_scores, 1) > 1 then
+            v_sources := array['standing'];
+        end if;
     end if;
     if not v_earned @> (p_badges -> 'lesson_steps') then
-        v_list := '{}';
-        select count(*) into v_first from attempt_steps where attempt_id = p_attempt and solved and hints > 0;
-        foreach v_tries in array p_tries loop
-            select count(*) into v_each from attempt_steps where attempt_id = p_attempt and solved and tries >= v_tries;
-            v_list := v_list || v_each;
-        end loop;
-        v_found := v_found || jsonb_build_object('lesson_steps', array[v_first], 'tried', v_list);
+        select count(*) filter (where hints > 0), count(*) filter (where tries >= p_tries[1])
+        into v_first, v_second from attempt_steps where attempt_id = p_attempt and solved;
+        v_found := v_found || jsonb_build_object('lesson_steps', array[v_first], 'tried', array[v_second]);
+        if array_length(p_tries, 1) > 1 then
+            v_sources := v_sources || array['lesson_steps'];
+        end if;
     end if;
-    if not v_earned @> (p_badges -> 'days') then
-        select coalesce(sum(seconds), 0) / 60, coalesce(sum(first_try), 0) into v_first, v_second
-        from activity_days where user_id = p_user;
-        v_found := v_found || jsonb_build_object('days', array[v_first, v_second]);
+    if v_days or v_gaps or v_weekends then
+        select coalesce(sum(seconds), 0) / 60, coalesce(sum(first_try), 0),
+               max(local_date) filter (where local_date < p_day and lessons > 0),
+               bool_or(lessons > 0 and local_date = p_day + (case v_weekday when 6 then 1 else -1 end))
+        into v_first, v_second, v_before, v_both
+        from activity_days where user_id = p_user and (v_days or local_date >= p_day - 400);
+        if v_days then
+            v_found := v_found || jsonb_build_object('days', array[v_first, v_second]);
+        end if;
+        if v_gaps and (v_before is null and not v_days or p_day - v_before > any (p_gaps)) then
+            v_sources := v_sources || array['gaps'];
+        end if;
+        if v_weekends and v_both then
+            v_sources := v_sources || array['weekends'];
+        end if;
     end if;
     if p_first_time and not v_earned @> (p_badges -> 'courses') then
         v_sources := v_sources || array['courses'];
@@ -233,24 +244,10 @@ begin
     if p_first_time and p_distinct >= p_new_in_a_day and not v_earned @> (p_badges -> 'new_in_a_day') then
         v_sources := v_sources || array['new_in_a_day'];
     end if;
-    if p_lessons = 1 then
-        if not v_earned @> (p_badges -> 'gaps') then
-            select max(local_date) - p_day into v_first from activity_days
-            where user_id = p_user and local_date < p_day and lessons > 0;
-            if -v_first > any (p_gaps) then
-                v_sources := v_sources || array['gaps'];
-            end if;
-        end if;
-        v_weekday := extract(isodow from p_day);
-        if v_weekday > 5 and not v_earned @> (p_badges -> 'weekends') and exists (
-            select from activity_days
-            where user_id = p_user and local_date = p_day + (case v_weekday when 6 then 1 else -1 end) and lessons > 0
-        ) then
-            v_sources := v_sources || array['weekends'];
-        end if;
-        if not v_earned @> (p_badges -> 'leagues') and exists (select from league_members where user_id = p_user) then
-            v_sources := v_sources || array['quests', 'league_weeks'];
-        end if;
+    if p_lessons = 1 and not v_earned @> (p_badges -> 'leagues')
+        and exists (select from league_members where user_id = p_user)
+    then
+        v_sources := v_sources || array['quests', 'league_weeks'];
     end if;
     if v_sources <> '{}' then
         v_found := v_found

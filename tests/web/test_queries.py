@@ -65,15 +65,15 @@ CEILINGS = {
     "preferences": 5,
     "sign out": 2,
     "intro": 4,
-    "start": 7,
+    "start": 6,
     "player": 4,
-    "read": 12,  # the first of the day, which writes the day's goals
+    "read": 10,  # the first of the day, which writes the day's goals
     "draft": 5,
     "hint": 8,
-    "answer": 6,  # who acts; the step, the answer, the goals; the player, the head of the page
-    "answer again": 6,
-    "complete": 20,  # with a badge, which is counted, granted, paid and told; one asks whether it was the course, one tells webhooks
-    "summary": 9,
+    "answer": 5,  # who acts; the step, the answer; the player, the head of the page
+    "answer again": 5,
+    "complete": 9,  # with a badge: who acts; the attempt, the lesson, all that it brought; five for the summary
+    "summary": 7,
 }
 
 GAME = {

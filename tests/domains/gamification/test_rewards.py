@@ -3,18 +3,23 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from codyverse.accounts import services as accounts
 from codyverse.core.clock import now
-from codyverse.core.database import session, unit_of_work
+from codyverse.core.database import savepoint, session, unit_of_work
 from codyverse.core.errors import NotFound
 from codyverse.core.events import _handlers, subscribe
+from codyverse.core.sqlstates import is_passing
+from codyverse.core.together import put_down, together
 from codyverse.gamification import queries, services
 from codyverse.gamification.events import GoalReached, LevelReached, RewardPaid
 from codyverse.gamification.models import DailyGoal, LedgerEntry, Player
 from codyverse.gamification.rules import goals_for
+from codyverse.gamification.settlement import Entry
 from codyverse.gamification.shop_catalogue import unlocked_at
+from codyverse.gamification.statements import SETTLE
 from codyverse.progress import services as study
 from codyverse.progress.models import ActivityDay
 from tests.domains.study import (
@@ -99,6 +104,60 @@ def test_a_first_completion(ada: int, clock) -> None:
         "First time through “Lesson 1”: 8 + 3.5 minutes × 0.1 + score 80 × 0.05",
     ]
     assert agrees()
+
+
+def paid_before(user_id: int, currency: str, amount: int, rule: str, source: str) -> None:
+    """An entry that the game does not know of, with its sum."""
+    with unit_of_work():
+        session.execute(
+            insert(LedgerEntry).values(
+                user_id=user_id, currency=currency, amount=amount, rule=rule, source=source, local_date=TODAY,
+                created_at=now(), details={"name": "Beginner"},
+            )
+        )  # fmt: skip
+        session.execute(
+            update(Player)
+            .where(Player.user_id == user_id)
+            .values({currency: getattr(Player, currency) + amount})
+        )
+
+
+def test_what_was_paid_before_is_not_paid_again_and_is_no_news(ada: int, clock, news: list[object]) -> None:
+    first, second = make_course(*[Plan(asks=1, difficulty="advanced")] * 2)
+    paid_before(ada, "xp", 90, "lesson", f"lesson:{first}")
+    paid_before(ada, "gems", 2, "level", "level:2")
+    do_lesson(ada, first)
+    assert [entry[:3] for entry in of_lessons(ada)] == [("xp", 90, "lesson"), ("coins", 15, "lesson")]
+    assert (card(ada).xp, card(ada).level) == (90, 1)
+    do_lesson(ada, second)
+    assert (card(ada).xp, card(ada).level) == (150, 2)
+    assert [entry for entry in entries(ada) if entry[2] == "level"] == [("gems", 2, "level", "level:2")]
+    assert card(ada).gems == sum(entry[1] for entry in entries(ada) if entry[0] == "gems")
+    assert [each for each in news if isinstance(each, LevelReached)] == []
+
+
+@pytest.mark.parametrize("what", ["entry", "badge", "goal"])
+def test_what_came_meanwhile_without_the_lock_undoes_the_whole(ada: int, clock, what: str) -> None:
+    """Nobody writes without it; if somebody does, nothing is half, and the fault is one of those that are tried again."""
+    told = {"user_id": ada, "local_date": TODAY, "at": now(), "attempt_id": None, "entries": [], "player": {}}
+    told |= {
+        "entry": {"entries": [Entry("xp", 5, "lesson", "lesson:1").record()]},
+        "badge": {"badges": ["first-steps"]},
+        "goal": {"goals": [1]},
+    }[what]
+    if what == "goal":
+        services.keep_todays_goals(ada)
+
+    def settle() -> None:
+        with together():
+            put_down(SETTLE, told | {"player": {"level": 3}})
+
+    settle()
+    before = session.scalar(select(Player.xp).where(Player.user_id == ada))
+    with pytest.raises(DBAPIError) as fault, savepoint():
+        settle()
+    assert is_passing(fault.value)
+    assert session.scalar(select(Player.xp).where(Player.user_id == ada)) == before
 
 
 def test_doing_it_again_pays_only_for_a_better_score(ada: int, clock) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from codyverse.core.database import count_statements, db, session, unit_of_work
 from codyverse.core.errors import Conflict, Invalid, NotFound
 from codyverse.courses.models import Lesson
+from codyverse.notifications.models import Notification
 from codyverse.progress import queries, services
 from codyverse.progress.models import ActivityDay, Answer, Attempt, AttemptStep, LessonProgress
 from tests.domains.study import (
@@ -396,16 +397,20 @@ def counted(seen: list[str], act) -> int:
 
 
 def test_statements_of_the_hot_paths(ada: int, clock, statements: list[str]) -> None:
-    """An answer, and a completion that reaches no goal, badge or level; each of these costs some more when it comes.
-
-    Of the completion's ten one asks whether the lesson was the last of its course, one writes for webhooks.
-    """
-    first, second, _ = make_course(*[Plan(asks=3)] * 3)
+    """An answer: the step is locked, the answer kept. A completion: the attempt is locked, the lesson kept, and all that it
+    brought is written: the entries, the player, goals, badges, news; it costs as much whatever of these it brings."""
+    first, second, third = make_course(*[Plan(asks=3)] * 3)
     do_lesson(ada, first)
     clock.shift(timedelta(days=1))
     attempt_id = start(ada, second)
     one, *others = asking(attempt_id)
     answer(ada, attempt_id, one)
-    assert counted(statements, lambda: answer(ada, attempt_id, others[0])) <= 4
+    assert counted(statements, lambda: answer(ada, attempt_id, others[0])) == 2
     answer(ada, attempt_id, others[1])
-    assert counted(statements, lambda: complete(ada, attempt_id)) <= 10
+    assert counted(statements, lambda: complete(ada, attempt_id)) == 3
+    attempt_id = start(ada, third)
+    answer_all(ada, attempt_id)
+    before = session.scalar(select(func.count()).select_from(Notification))
+    told = counted(statements, lambda: complete(ada, attempt_id))
+    assert told <= 4, "the last lesson of a course, a badge; with all goals of the day their days are counted"
+    assert session.scalar(select(func.count()).select_from(Notification)) > before
