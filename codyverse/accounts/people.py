@@ -144,8 +144,10 @@ def erase(user_id: int) -> str:
 
     The number of the receipt. Again is harmless. Nobody can sign in to what is left. Raises NotFound.
     """
-    found = person(user_id)
-    gone, whose = f"erased-{user_id}@invalid", person_hash(user_id, found.created_at)
+    made = session.execute(select(User.created_at).where(User.id == user_id)).scalar_one_or_none()
+    if made is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    gone, whose = f"erased-{user_id}@invalid", person_hash(user_id, made)
     personal.erase(user_id)
     session.execute(
         update(User)

@@ -35,14 +35,16 @@ class Preferences:
     streak_mode: str = "daily"
 
     @classmethod
-    def read(cls, stored: dict[str, Any]) -> "Preferences":
-        """From the column; unknown or outdated entries fall back to the default."""
+    def read(cls, stored: object) -> "Preferences":
+        """From the column, whatever stands in it; unknown or outdated entries fall back to the default. Never raises."""
+        stored = stored if isinstance(stored, dict) else {}
+        hidden = stored["hidden"] if isinstance(stored.get("hidden"), list) else ()
         intensity = stored.get("goal_intensity")
         theme = stored.get("theme")
         streak_mode = stored.get("streak_mode")
         return cls(
             goal_intensity=intensity if intensity in INTENSITIES else "regular",
-            hidden=frozenset(stored.get("hidden", ())) & frozenset(MECHANICS),
+            hidden=frozenset(each for each in MECHANICS if each in hidden),
             theme=theme if theme in THEMES else "auto",
             reduced_motion=stored.get("reduced_motion") is True,
             streak_mode=streak_mode if streak_mode in STREAK_MODES else "daily",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import insert, select, update
@@ -74,7 +74,7 @@ def address_key(email: str) -> str:
         return email.strip().casefold()[:254]
 
 
-def _clean_name(name: str) -> str:
+def clean_name(name: str) -> str:
     """A display name: visible characters on one line, 1 to 60 of them. Raises Invalid."""
     name = on_one_line(name)
     if not name:
@@ -86,16 +86,16 @@ def _clean_name(name: str) -> str:
     return name
 
 
-def _clean_zone(name: str) -> str:
+def clean_zone(name: str) -> str:
     """A known IANA zone. Raises Invalid."""
     if name not in available_timezones() - {"localtime", "Factory"}:  # those mean the server's own, or none
         raise Invalid({"time_zone": ["Choose a time zone from the list."]})
     return name
 
 
-def _gathered(**checks: Callable[[], str]) -> dict[str, str]:
+def gathered(**checks: Callable[[], Any]) -> dict[str, Any]:
     """Run all checks and raise one Invalid with every fault, so that a form shows them together."""
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     fields: dict[str, list[str]] = {}
     for name, check in checks.items():
         try:
@@ -133,10 +133,10 @@ def create_account(
     """
     if role not in ROLES:
         raise Invalid({"role": [f"A role is one of {', '.join(ROLES)}."]})
-    clean = _gathered(
+    clean = gathered(
         email=lambda: clean_email(email),
-        display_name=lambda: _clean_name(display_name),
-        time_zone=lambda: _clean_zone(time_zone),
+        display_name=lambda: clean_name(display_name),
+        time_zone=lambda: clean_zone(time_zone),
         password=lambda: _password_checked(password, role, (email, display_name)),
     )
     at = now()
@@ -194,9 +194,7 @@ def set_password(user_id: int, new: str, *, keep_session: int | None = None) -> 
 
 def change_profile(user_id: int, *, display_name: str, time_zone: str, day_start_hour: int) -> None:
     """Change name, zone and start of day. A change of the last two is a fact from now on; the past stays as it was."""
-    clean = _gathered(
-        display_name=lambda: _clean_name(display_name), time_zone=lambda: _clean_zone(time_zone)
-    )
+    clean = gathered(display_name=lambda: clean_name(display_name), time_zone=lambda: clean_zone(time_zone))
     if not 0 <= day_start_hour <= 23:
         raise Invalid({"day_start_hour": ["Choose an hour from 0 to 23."]})
     at = now()
@@ -212,7 +210,6 @@ def change_profile(user_id: int, *, display_name: str, time_zone: str, day_start
 
 
 def _record_zone(user_id: int, since: datetime, time_zone: str, day_start_hour: int) -> None:
-    ZoneInfo(time_zone)
     values = {"time_zone": time_zone, "day_start_hour": day_start_hour}
     session.execute(
         pg_insert(ZoneFact)
@@ -253,8 +250,9 @@ def _prefer(user_id: int, chosen: dict[str, Any]) -> None:
     stored = session.execute(
         select(User.preferences).where(User.id == user_id).with_for_update(key_share=True)
     ).scalar_one()
-    changed = replace(Preferences.read(stored), **chosen)
-    session.execute(update(User).where(User.id == user_id).values(preferences=stored | changed.stored()))
+    kept = stored if isinstance(stored, dict) else {}
+    changed = replace(Preferences.read(stored), **chosen).stored()
+    session.execute(update(User).where(User.id == user_id).values(preferences=kept | changed))
 
 
 def choose_leagues(user_id: int, *, wanted: bool) -> None:
