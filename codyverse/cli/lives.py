@@ -93,10 +93,23 @@ def erase(email: str, now: bool, yes: bool) -> None:
         else:
             leaving = people.ask_erasure(found.id)
             receipt = leaving.receipt
-    if now:
-        erasures.write_down()
     click.echo("Erased." if now else f"It will be erased after {leaving.when:%Y-%m-%d}. They are signed out.")
     click.echo(f"Receipt: {receipt}")
+    if now:
+        _write_down()
+
+
+def _write_down() -> None:
+    """For restores: the database knows it already."""
+    try:
+        erasures.write_down()
+    except OSError as fault:
+        raise click.ClickException(
+            f"It is erased, but {erasures.kept()}, by which a restored backup erases again, cannot be written: "
+            f"{fault.strerror}. Mend that; the next backup writes the list anew."
+        ) from fault
+    except erasures.Damaged as fault:
+        raise click.ClickException(f"It is erased. But {fault.message}") from fault
 
 
 @users.command("erased")

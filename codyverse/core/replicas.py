@@ -239,6 +239,26 @@ def install(
     app.extensions["replicas"] = Replicas(found, lambda: db.engines[None], primary, most_lag_s, marks)
 
 
+def look_once(replica: Replica) -> str:
+    """What is wrong with it now, '' if nothing is: one connection of its own, for who watches none."""
+    try:
+        connection = replica.connect()
+    except psycopg2.Error as fault:
+        return str(fault).strip().partition("\n")[0]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_REPLAYED)
+            return (
+                ""
+                if cursor.fetchone()[0]
+                else "it is no replica, so what is read there may be another site's"
+            )
+    except psycopg2.Error as fault:
+        return str(fault).strip().partition("\n")[0]
+    finally:
+        connection.close()
+
+
 def replicas(app: Flask | None = None) -> Replicas | None:
     """Those of this application, None if it has none."""
     found: Replicas | None = (app or current_app).extensions.get("replicas")
