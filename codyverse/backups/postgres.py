@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import make_dsn
-from sqlalchemy.dialects.postgresql import psycopg2
-from sqlalchemy.engine import make_url
 
 from codyverse.backups.container import FRAME, Unusable
 from codyverse.core.embedded import for_process, programs
+from codyverse.core.libpq import words_of
 
 NEVER_SHOWN = ("password", "sslpassword")
 """What must not stand on a command line, where others on the machine could read it."""
@@ -34,7 +33,7 @@ def target(url: str) -> Target:
     What libpq reads from the environment (PGUSER, PGPASSFILE, PGSERVICE, PGSSLROOTCERT, …) counts for the programs as it
     does for the site. Raises Unusable for what can be told only in the open.
     """
-    _, told = psycopg2.dialect().create_connect_args(make_url(url))  # type: ignore[no-untyped-call]
+    told = words_of(url)
     if told.get("sslpassword"):
         raise Unusable(
             "pg_dump cannot be told the sslpassword of DATABASE_URL without showing it to others on this machine: use a key "
