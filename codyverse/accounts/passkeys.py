@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from codyverse.accounts import one_time, second_factor, signing_in
 from codyverse.accounts.models import Passkey, RecoveryCode, User
 from codyverse.accounts.names import can_be_shown, on_one_line
-from codyverse.accounts.sessions import call_off_erasure, open_session
 from codyverse.accounts.signing_in import Begun
 from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
@@ -233,8 +232,7 @@ def request_options(site: Site, seal: Seal, half_of: int | None = None) -> str:
 def sign_in(text: str, site: Site, seal: Seal, agent: str = "") -> Begun:
     """Sign in with a passkey alone. Raises Invalid, the same for every reason."""
     user_id = _verified(_read(text, SIGN_IN, seal), site, alone=True)
-    call_off_erasure(user_id)
-    return Begun(user_id, token=open_session(user_id, agent))
+    return signing_in.come_in(user_id, agent)
 
 
 def finish(half: str, text: str, site: Site, seal: Seal, agent: str = "") -> Begun | None:
@@ -245,8 +243,7 @@ def finish(half: str, text: str, site: Site, seal: Seal, agent: str = "") -> Beg
     given = _read(text, f"second:{found.user_id}", seal)
     if _verified(given, site, alone=False) != found.user_id:
         raise Invalid({"credential": [REFUSED]})
-    call_off_erasure(found.user_id)
-    return Begun(found.user_id, token=open_session(found.user_id, agent))
+    return signing_in.come_in(found.user_id, agent)
 
 
 def _verified(given: _Given, site: Site, *, alone: bool) -> int:

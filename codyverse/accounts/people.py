@@ -101,7 +101,7 @@ class Leaving:
 def ask_erasure(user_id: int) -> Leaving:
     """End all sessions and tokens now, erase in 30 days. Signing in before then calls it off.
 
-    Asked again, the first date stays, and the receipt is the same.
+    Asked again, the first date stays, and the receipt is the same. Both go by mail to a confirmed address.
     """
     at = now()
     row = session.execute(
@@ -113,8 +113,10 @@ def ask_erasure(user_id: int) -> Leaving:
     sign_out_everywhere(user_id)
     tokens.revoke_all(user_id)
     one_time.end(user_id)
-    tell_owner(user_id, "erasure_asked")
-    return Leaving(row.erase_after, receipt_of(person_hash(user_id, row.created_at)))
+    leaving = Leaving(row.erase_after, receipt_of(person_hash(user_id, row.created_at)))
+    when = f"{leaving.when.astimezone(UTC):%Y-%m-%d %H:%M}"
+    tell_owner(user_id, "erasure_asked", when=when, receipt=leaving.receipt)
+    return leaving
 
 
 def leave(user_id: int, password: str, code: str, seal: Seal) -> Leaving:
