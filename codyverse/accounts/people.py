@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from codyverse.accounts import one_time, passwords, second_factor, tokens
 from codyverse.accounts.models import AccountCount, Erasure, User
-from codyverse.accounts.queries import Preferences
+from codyverse.accounts.queries import Preferences, erased_address
 from codyverse.accounts.sessions import sign_out_everywhere
 from codyverse.accounts.telling import tell_owner
 from codyverse.core import personal
@@ -149,7 +149,7 @@ def erase(user_id: int) -> str:
     made = session.execute(select(User.created_at).where(User.id == user_id)).scalar_one_or_none()
     if made is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
-    gone, whose = f"erased-{user_id}@invalid", person_hash(user_id, made)
+    gone, whose = erased_address(user_id), person_hash(user_id, made)
     personal.erase(user_id)
     session.execute(
         update(User)
@@ -201,7 +201,7 @@ def replay_erasures(more: Iterable[str] = ()) -> int:
     back = [
         row.id
         for row in rows
-        if person_hash(row.id, row.created_at) in gone and row.email != f"erased-{row.id}@invalid"
+        if person_hash(row.id, row.created_at) in gone and row.email != erased_address(row.id)
     ]
     for user_id in back:
         erase(user_id)

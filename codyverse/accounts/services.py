@@ -16,7 +16,15 @@ from codyverse.accounts.events import UserRegistered
 from codyverse.accounts.game_days import game_date_for, zone_holds_from
 from codyverse.accounts.models import ROLES, User, ZoneFact
 from codyverse.accounts.names import can_be_shown, on_one_line
-from codyverse.accounts.queries import INTENSITIES, MECHANICS, STREAK_MODES, THEMES, Preferences
+from codyverse.accounts.queries import (
+    INTENSITIES,
+    MECHANICS,
+    STREAK_MODES,
+    THEMES,
+    Preferences,
+    account_by_email,
+    erased_address,
+)
 from codyverse.accounts.sessions import sign_out, sign_out_everywhere
 from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
@@ -261,14 +269,14 @@ def choose_leagues(user_id: int, *, wanted: bool) -> None:
 
 
 def set_role(email: str, role: str) -> None:
-    """Give the person with this address another role. Raises NotFound, Invalid. Again is harmless."""
+    """Give the person with this address another role. Raises NotFound, also for who was erased, Invalid.
+
+    Again is harmless.
+    """
     if role not in ROLES:
         raise Invalid({"role": [f"A role is one of {', '.join(ROLES)}."]})
-    done = session.execute(
-        update(User).where(User.email_key == email.strip().casefold()).values(role=role).returning(User.id)
-    ).one_or_none()
-    if done is None:
-        raise NotFound(f"Nobody has the address {email}.")
+    found = account_by_email(email)
+    session.execute(update(User).where(User.id == found.id, User.email == found.email).values(role=role))
 
 
 def deactivate(email: str) -> None:
@@ -296,7 +304,7 @@ def activate(email: str) -> None:
         .where(User.email_key == email.strip().casefold())
         .with_for_update(key_share=True)
     ).one_or_none()
-    if user is None or user.email == f"erased-{user.id}@invalid":
+    if user is None or user.email == erased_address(user.id):
         raise NotFound(f"Nobody has the address {email}.")
     if user.deactivated_at is None:
         raise Conflict(f"{email} is not deactivated.")

@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+import resource
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -362,3 +363,24 @@ def test_the_commands(here: Flask, there: Flask, tmp_path: Path) -> None:
     file.write_bytes(b"rubbish")
     bad = run(args=["users", "import", str(file)])
     assert (bad.exit_code, "no archive of Cody Verse" in bad.output) == (1, True)
+
+
+def test_an_export_that_cannot_be_finished_leaves_no_file(here: Flask, tmp_path: Path) -> None:
+    """The limit of this process for files stands for a disk that is full."""
+    with here.app_context():
+        make_user(email=ADA)
+        session.remove()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        failed = here.test_cli_runner().invoke(args=["users", "export", ADA, "--to", str(tmp_path / "a.zip")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (failed.exit_code, "a.zip cannot be written: File too large." in failed.output) == (1, True)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+    done = here.test_cli_runner().invoke(args=["users", "export", ADA, "--to", str(tmp_path / "a.zip")])
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.zip"]
+    assert zipfile.ZipFile(tmp_path / "a.zip").testzip() is None
+    nowhere = here.test_cli_runner().invoke(args=["users", "export", ADA, "--to", str(tmp_path / "x" / "a")])
+    assert (nowhere.exit_code, "cannot be written: No such file" in nowhere.output) == (1, True)
