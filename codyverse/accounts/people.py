@@ -14,13 +14,13 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from codyverse.accounts import one_time, passwords, second_factor, tokens
 from codyverse.accounts.models import AccountCount, Erasure, User
 from codyverse.accounts.queries import Preferences, erased_address
+from codyverse.accounts.second_factor import Shown
 from codyverse.accounts.sessions import sign_out_everywhere
 from codyverse.accounts.telling import tell_owner
 from codyverse.core import personal
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
-from codyverse.core.sealing import Seal
 
 TIME_TO_CHANGE_ONES_MIND = timedelta(days=30)
 
@@ -119,9 +119,9 @@ def ask_erasure(user_id: int) -> Leaving:
     return leaving
 
 
-def leave(user_id: int, password: str, code: str, seal: Seal) -> Leaving:
+def leave(user_id: int, shown: Shown) -> Leaving:
     """The same for somebody who shows by password, and second factor where one is set, that it is they. Raises Invalid."""
-    second_factor.must_be_owner(user_id, password, code, seal)
+    second_factor.must_be_owner(user_id, shown)
     return ask_erasure(user_id)
 
 
