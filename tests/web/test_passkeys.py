@@ -232,7 +232,7 @@ def test_a_bare_ip_address_has_none(app: Flask, learner: Visitor) -> None:
     app.extensions["settings"] = named.model_copy(update={"base_url": "http://127.0.0.1:8000"})
     assert seals.passkey_site() is None
     assert not Visitor(app).get("/login").css("form[data-passkey]")
-    assert "(the setting BASE_URL) is a bare IP address" in learner.get(KEYS).text
+    assert "this one has a bare number for an address" in learner.get(KEYS).text
     learner.post(KEYS, {"current_password": PASSWORD}, status=404)
 
 
