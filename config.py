@@ -8,35 +8,29 @@
 
 Real environment variables win over `.env`, which is read in every environment but testing. A variable that is set to
 nothing counts as not set. Every setting is listed in docs/settings.md; a test holds that list complete.
-`database_url` is None when DATABASE_URL is not set: then the caller starts the embedded PostgreSQL in `data_dir`.
+The checks stand in config_checks.py. `database_url` is None when DATABASE_URL is not set: then the caller starts the embedded PostgreSQL in `data_dir`.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import re
 import secrets
-from collections.abc import Iterator, Mapping
-from email.utils import parseaddr
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from limits import parse_many
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+
+from config_checks import OF_VALUES, SHORTEST_SECRET, advice_of, between, sentence
 
 ROOT = Path(__file__).resolve().parent
 PREFIX = "CODYVERSE_"
-SHORTEST_SECRET = 32
-PLACEHOLDER = re.compile(r"[\s`]|change|secret.?key|example|placeholder|your.?(secret|key)", re.IGNORECASE)
-"""What stands where a secret belongs: in a guide, or in a file that nobody has filled in."""
 
 Environment = Literal["development", "testing", "staging", "production"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -61,15 +55,6 @@ def number(name: str, default: int, low: int, high: int) -> Any:
     return setting(
         name, default, f"a whole number from {low} to {high}, for example {default}", ge=low, le=high
     )
-
-
-def _leads_to_a_host(value: str, *schemes: str) -> bool:
-    """Whether this is an address of one of these schemes, with a host, and with a port that can be one if it names any."""
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 class Settings(BaseModel):
@@ -214,154 +199,10 @@ class Settings(BaseModel):
     def _capitals(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("data_dir", "content_dir", "backup_dir")
+    @field_validator(*OF_VALUES)
     @classmethod
-    def _from_checkout(cls, value: Path) -> Path:
-        """A relative path starts at the checkout, wherever the command was called."""
-        return (ROOT / value.expanduser()).resolve()
-
-    @field_validator("backup_dir")
-    @classmethod
-    def _a_folder(cls, value: Path) -> Path:
-        if value.exists() and not value.is_dir():
-            raise ValueError("is no folder")
-        return value
-
-    @field_validator("backup_key_file")
-    @classmethod
-    def _a_file(cls, value: Path) -> Path:
-        """Whether it is there is asked when a backup is made: the site must not wait for it."""
-        if value.is_dir():
-            raise ValueError("is a folder")
-        return value
-
-    @field_validator("database_url", "stream_database_url")
-    @classmethod
-    def _postgresql(cls, value: str) -> str:
-        head, separator, rest = value.partition("://")
-        if not separator or head not in ("postgres", "postgresql", "postgresql+psycopg2"):
-            raise ValueError("is not the address of a PostgreSQL, the only database that Cody Verse runs on")
-        url = f"postgresql+psycopg2://{rest}"
-        try:
-            make_url(url)
-        except (ArgumentError, ValueError) as fault:
-            raise ValueError("cannot be read as an address") from fault
-        return url
-
-    @field_validator("replica_urls")
-    @classmethod
-    def _replicas(cls, value: str) -> str:
-        return " ".join(cls._postgresql(each) for each in value.split())
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _issuer(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("is no issuer")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _redis(cls, value: str) -> str:
-        if not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("is not the address of a Valkey or Redis")
-        return value
-
-    @field_validator("alert_webhook_url")
-    @classmethod
-    def _alerts(cls, value: str) -> str:
-        if not _leads_to_a_host(value, "http", "https"):
-            raise ValueError("is not a web address")
-        return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _smtp(cls, value: str) -> str:
-        if not _leads_to_a_host(value, "smtp", "smtps"):
-            raise ValueError("is not the address of a mail server")
-        return value
-
-    @field_validator("mail_from")
-    @classmethod
-    def _sender(cls, value: str) -> str:
-        name, address = parseaddr(value)
-        local, _, domain = address.partition("@")
-        if value and (not local or not re.fullmatch(r"[A-Za-z0-9.-]+", domain) or not name.isprintable()):
-            raise ValueError("is not a sender")
-        return value
-
-    @field_validator("webhook_networks", "metrics_networks")
-    @classmethod
-    def _networks(cls, value: str) -> str:
-        networks = value.replace(",", " ").split()
-        for each in networks:
-            try:
-                ip_network(each)
-            except ValueError as fault:
-                raise ValueError(f"has a part that is no network ({each})") from fault
-        return " ".join(networks)
-
-    @field_validator("ratelimit_storage_uri")
-    @classmethod
-    def _storage(cls, value: str) -> str:
-        if value and not value.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
-            raise ValueError("names a storage that Cody Verse does not use")
-        return value
-
-    @field_validator(
-        "ratelimit_default", "ratelimit_sign_in", "ratelimit_sign_in_address", "ratelimit_register"
-    )
-    @classmethod
-    def _limit(cls, value: str) -> str:
-        try:
-            parse_many(value)
-        except ValueError as fault:
-            raise ValueError("is not a rate limit") from fault
-        return value
-
-    @field_validator("host")
-    @classmethod
-    def _host(cls, value: str) -> str:
-        if not re.fullmatch(r"[\w.:-]+", value):
-            raise ValueError("is not a host")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("is not a web address")
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("has something behind the host, where nothing may stand")
-        return value.rstrip("/")
-
-    @field_validator("asset_url")
-    @classmethod
-    def _asset_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        plain = re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", value)
-        if value and (not plain or not parts.hostname):
-            raise ValueError("is not the address of a folder of files")
-        return value.rstrip("/")
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _origins(cls, value: str) -> str:
-        for each in value.split():
-            parts = urlsplit(each)
-            plain = re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", (parts.hostname or ""))
-            if parts.scheme not in ("http", "https") or not plain or parts.path or parts.query:
-                raise ValueError(f"names {each}, which is no site's address")
-        return " ".join(value.split())
-
-    @field_validator("content_dir")
-    @classmethod
-    def _is_folder(cls, value: Path) -> Path:
-        if value.exists() and not value.is_dir():
-            raise ValueError("is not a folder")
-        return value
+    def _checked(cls, value: Any, about: ValidationInfo) -> Any:
+        return OF_VALUES[about.field_name or ""](value)
 
     def flask_config(self) -> dict[str, Any]:
         """The configuration of Flask and its extensions that follows from these settings."""
@@ -431,8 +272,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ValidationError as fault:
-        raise SettingsError(faults + [_sentence(each, values) for each in fault.errors()]) from None
-    faults += [*_faults_between(settings)]
+        raise SettingsError(faults + [sentence(each, values, Settings) for each in fault.errors()]) from None
+    faults += [*between(settings)]
     if faults:
         raise SettingsError(faults)
     return settings.model_copy(update=_derived(settings))
@@ -465,137 +306,6 @@ def _unknown(env: Mapping[str, str]) -> list[str]:
         )
         faults.append(f"{name} is not a setting of Cody Verse: {advice}")
     return faults
-
-
-FAULTS = {
-    "int_parsing": "is not a whole number",
-    "int_from_float": "is not a whole number",
-    "bool_parsing": "is neither true nor false",
-    "literal_error": "is not one of the choices",
-    "greater_than_equal": "is too small",
-    "less_than_equal": "is too large",
-}
-
-
-def _sentence(error: Any, values: Mapping[str, str]) -> str:
-    """One plain sentence for one of pydantic's errors."""
-    name = str(error["loc"][0])
-    advice = _advice(name)
-    fault = FAULTS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
-    shown = name if advice["secret"] else f"{name}={values[name]}"
-    return f"{shown} {fault}: write {advice['write']}."
-
-
-def _faults_between(settings: Settings) -> Iterator[str]:
-    """What is wrong although each setting alone is right."""
-    if settings.pool_max < settings.pool_size:
-        yield f"POOL_MAX={settings.pool_max} is less than POOL_SIZE={settings.pool_size}: write at least as much."
-    if settings.pool_max < settings.web_threads:
-        yield (
-            f"POOL_MAX={settings.pool_max} is less than WEB_THREADS={settings.web_threads}: write at least as much, "
-            "for each thread may need a connection."
-        )
-    if settings.database_pooling == "transaction" and not settings.stream_database_url:
-        yield (
-            "DATABASE_POOLING=transaction needs STREAM_DATABASE_URL, for whoever waits for news listens on a connection of its own: "
-            f"write {_advice('STREAM_DATABASE_URL')['write']} that leads to PostgreSQL itself."
-        )
-    if settings.web_workers > 1 and not settings.redis_url and settings.is_public:
-        yield (
-            f"WEB_WORKERS={settings.web_workers} needs REDIS_URL, for several processes can only share their cache and "
-            "limits through a Valkey or Redis: write its address like redis://host:6379/0, or WEB_WORKERS=1."
-        )
-    if settings.replica_urls and not settings.redis_url:
-        yield (
-            "REPLICA_URLS needs REDIS_URL, for in a Valkey or Redis all processes find who has just written and must not "
-            "read from a replica yet: write its address like redis://host:6379/0, or remove REPLICA_URLS."
-        )
-    if settings.smtp_url and settings.is_public and not settings.mail_from:
-        yield _write("MAIL_FROM", "is not set, and mails need a sender that the mail server accepts")
-    if settings.argon2_memory_kib < 8 * settings.argon2_parallelism:
-        yield (
-            f"ARGON2_MEMORY_KIB={settings.argon2_memory_kib} is too small for ARGON2_PARALLELISM="
-            f"{settings.argon2_parallelism}: write at least {8 * settings.argon2_parallelism}."
-        )
-    yield from _faults_of_provider(settings)
-    if settings.is_public:
-        yield from _faults_in_public(settings)
-    elif settings.secret_key and len(settings.secret_key) < 8:
-        yield _write("SECRET_KEY", "is too short")
-
-
-def _faults_of_provider(settings: Settings) -> Iterator[str]:
-    """The sign-in provider has all of its settings, or none."""
-    if not settings.oidc_issuer:
-        for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME"):
-            if getattr(settings, NAMES[name]):
-                yield f"{name} is of no use without OIDC_ISSUER: write {_advice('OIDC_ISSUER')['write']}, or remove it."
-    elif not (settings.oidc_client_id and settings.oidc_client_secret):
-        yield (
-            f"OIDC_ISSUER={settings.oidc_issuer} needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET: write what the provider "
-            "gave this site."
-        )
-
-
-def _faults_in_public(settings: Settings) -> Iterator[str]:
-    """What staging and production do not put up with."""
-    where = settings.environment
-    if settings.database_url is None:
-        yield _write("DATABASE_URL", f"is not set, and in {where} the embedded database is not used")
-    if not settings.secret_key:
-        yield _write("SECRET_KEY", f"is not set, and in {where} none is made up")
-    elif len(settings.secret_key) < SHORTEST_SECRET:
-        yield _write("SECRET_KEY", f"has {len(settings.secret_key)} characters and is too short")
-    elif len(set(settings.secret_key)) < 10:
-        yield _write("SECRET_KEY", "is easy to guess")
-    elif PLACEHOLDER.search(settings.secret_key):
-        yield _write("SECRET_KEY", "looks like a text that stands for a key")
-    if settings.webhook_networks and where == "production":
-        yield (
-            f"WEBHOOK_NETWORKS={settings.webhook_networks} is refused in production, where webhooks lead to public "
-            "addresses only: remove it."
-        )
-    if (settings.oidc_issuer or "").startswith("http://"):
-        yield f"OIDC_ISSUER={settings.oidc_issuer} is not encrypted, so anybody on the way could sign in: write https://."
-    yield from _faults_of_the_way_in(settings)
-
-
-def _faults_of_the_way_in(settings: Settings) -> Iterator[str]:
-    """What would let others read along, or mistake one visitor for another."""
-    where = settings.environment
-    if not settings.base_url:
-        yield _write("BASE_URL", f"is not set, and in {where} links in messages need it")
-    elif settings.base_url.startswith("http://"):
-        if settings.session_cookie_secure is not False:
-            yield (
-                f"BASE_URL={settings.base_url} is not encrypted, so nobody could sign in: write an https:// address, or "
-                "set SESSION_COOKIE_SECURE=false if the network is your own."
-            )
-    elif settings.session_cookie_secure is False:
-        yield (
-            f"SESSION_COOKIE_SECURE=false is refused in {where} with an encrypted BASE_URL, for sessions could be read "
-            "on the way: remove it."
-        )
-    if settings.proxy_hops is None:
-        yield _write(
-            "PROXY_HOPS", f"is not set, and in {where} nobody's address could be told from a proxy's"
-        )
-    if settings.flask_debug:
-        yield f"FLASK_DEBUG=1 is refused in {where}, for it shows everybody the insides of the program: remove it."
-    if any(ip_network(each).prefixlen == 0 for each in settings.metrics_networks.split()):
-        yield (
-            f"METRICS_NETWORKS={settings.metrics_networks} is refused in {where}, for all the world could read the "
-            "metrics: name the networks that may."
-        )
-
-
-def _write(name: str, fault: str) -> str:
-    return f"{name} {fault}: write {_advice(name)['write']}."
-
-
-def _advice(name: str) -> dict[str, Any]:
-    extra: Any = Settings.model_fields[NAMES[name]].json_schema_extra
-    return dict(extra)
 
 
 def _derived(settings: Settings) -> dict[str, object]:
@@ -653,4 +363,4 @@ def _made_up_secret(settings: Settings) -> str:
         return file.read_text().strip()
     except OSError as fault:
         shown = f"CODYVERSE_DATA={settings.data_dir} cannot be used ({fault.strerror})"
-        raise SettingsError([f"{shown}: write {_advice('CODYVERSE_DATA')['write']}."]) from None
+        raise SettingsError([f"{shown}: write {advice_of('CODYVERSE_DATA', Settings)['write']}."]) from None

@@ -7,7 +7,6 @@ import psycopg2
 from flask import Flask
 from flask_migrate import Migrate
 from jinja2 import StrictUndefined
-from sqlalchemy.engine import make_url
 from whitenoise import WhiteNoise
 
 from codyverse import alerting, api, cli, http, web, wiring
@@ -16,6 +15,7 @@ from codyverse.core import cache, heartbeat, memory, replicas, resilience, state
 from codyverse.core.database import db, limit_each_transaction
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
+from codyverse.core.libpq import words_for
 from codyverse.core.telemetry import configure_logs
 from codyverse.http.lean import LeanCompress, LeanFlask, LeanTemplate
 from codyverse.web.assets import init_app as install_assets
@@ -109,9 +109,7 @@ def _connect(app: Flask, settings: Settings) -> None:
         arguments["options"] = f"-c statement_timeout={limit}"
 
     def connect() -> Any:
-        url = make_url(settings.database_url or _embedded(settings))
-        given = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
-        return psycopg2.connect(**given, **arguments)
+        return psycopg2.connect(**words_for(settings.database_url or _embedded(settings), arguments))
 
     options["creator"] = lambda: breaker.connect(connect)
     app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg2://"

@@ -5,6 +5,7 @@ A check never raises: what cannot be looked at is a fault of its own. Nothing is
 
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,16 +15,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alembic.script import ScriptDirectory
+from apscheduler.triggers.cron import CronTrigger
 from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from codyverse.backups import restoring
-from codyverse.core import cache
+from codyverse.backups import container, postgres, restoring
+from codyverse.core import cache, heartbeat, job_runs, replicas
 from codyverse.core.clock import now
 from codyverse.core.database import session
+from codyverse.core.embedded import EmbeddedPostgresError
 from codyverse.core.embedded.programs import OLDEST_MAJOR
+from codyverse.core.errors import Unavailable
+from codyverse.core.oidc import NotIdentified, Provider
 from codyverse.core.smtp import MailServer, NoMailServer, NotSent
+from codyverse.jobs import JOBS, Job
+from codyverse.notifications.rules import counted
 
 State = Literal["good", "look", "fault"]
 LEAST_FREE = (1 << 30, 200 << 20)
@@ -32,6 +39,9 @@ OLDEST_BACKUP = (timedelta(hours=26), timedelta(days=7))
 WAITING = timedelta(minutes=15)
 SPARE_CONNECTIONS = 3
 """Connections that PostgreSQL keeps for its superuser, unless told otherwise."""
+FAILED_OFTEN = 3
+"""Failures in a row; one or two pass."""
+SHORT_WAIT_S = 3.0
 OTHERS = 8
 """Connections of a worker, a process for streams, and a command or two."""
 
@@ -94,10 +104,23 @@ def _secrets() -> Finding:
     key = settings.data_dir / "secret-key"
     if not settings.is_public and key.is_file() and key.stat().st_mode & 0o077:
         return Finding("secrets", "fault", f"others on this machine can read {key}", f"chmod 600 {key}")
-    if settings.backup_key_file is not None and not Path(settings.backup_key_file).is_file():
-        told = f"BACKUP_KEY_FILE={settings.backup_key_file} is not there, so backups cannot be made"
-        return Finding("secrets", "fault", told, "write a key into it, or remove the setting")
+    if settings.backup_key_file is not None:
+        return _backup_key(Path(settings.backup_key_file))
     return Finding("secrets", "good", "the signing key is long enough and closed to others")
+
+
+def _backup_key(file: Path) -> Finding:
+    try:
+        container.read_key(file)
+    except container.Unusable as fault:
+        told = f"{fault.message} Until then no backup can be made"
+        return Finding("secrets", "fault", told, f"mend {file}, or remove BACKUP_KEY_FILE")
+    if file.stat().st_mode & 0o077:
+        told = f"others on this machine can read or change {file}, and with it read every backup"
+        return Finding("secrets", "fault", told, f"chmod 600 {file}")
+    return Finding(
+        "secrets", "good", "the signing key and the backups' key are long enough and closed to others"
+    )
 
 
 def _ask(sql: str, **values: object) -> Any:
@@ -161,6 +184,11 @@ def _clock() -> Finding:
 
 def _disk() -> Finding:
     settings = _settings()
+    for folder in (settings.data_dir, settings.backup_dir):
+        if (why := _not_writable(_there(folder))) is not None:
+            told = f"nothing can be written to {folder}: {why}"
+            mend = "let this user write there, or choose another folder with CODYVERSE_DATA or BACKUP_DIR"
+            return Finding("disk", "fault", told, mend)
     free = {
         folder: shutil.disk_usage(_there(folder)).free for folder in (settings.data_dir, settings.backup_dir)
     }
@@ -177,12 +205,24 @@ def _there(folder: Path) -> Path:
     return next(each for each in (folder, *folder.parents) if each.exists())
 
 
+def _not_writable(folder: Path) -> str | None:
+    """Why no file can be made there; None if one can. The one that is tried has no name, and is gone at once."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as fault:
+        return fault.strerror or type(fault).__name__
+
+
 def _mail() -> Finding:
     settings = _settings()
+    if settings.smtp_url is None and settings.is_public:
+        told = (
+            "no mail server is set: mails stay unsent, and who forgets their password needs a link from you"
+        )
+        return Finding("mail", "look", told, "set SMTP_URL and MAIL_FROM")
     if settings.smtp_url is None:
-        state: State = "look" if settings.is_public else "good"
-        mend = "set SMTP_URL and MAIL_FROM" if settings.is_public else ""
-        return Finding("mail", state, "no mail server is set, so nobody gets mail", mend)
+        return Finding("mail", "good", "no mail server is set: mails stay here, to be read at /dev/mail")
     try:
         with MailServer.at(settings.smtp_url, settings.smtp_timeout_s).connection():
             return Finding("mail", "good", "the mail server answers and lets us in")
@@ -211,12 +251,87 @@ _OVERDUE = """
 
 
 def _worker() -> Finding:
-    """Whether the worker runs cannot be seen from here; whether its work is left undone can."""
+    """By what it leaves undone, by when its jobs ran last, and by whether a worker was heard of."""
+    settings = _settings()
     waiting = _ask(_OVERDUE, since=now() - WAITING)
-    if waiting.mails + waiting.webhooks == 0:
-        return Finding("worker", "good", "nothing waits for it")
-    told = f"{waiting.mails} mails and {waiting.webhooks} webhooks should have been sent 15 minutes ago"
-    return Finding("worker", "fault", told, "start it: flask worker (or: systemctl start codyverse-worker)")
+    mails = waiting.mails if settings.smtp_url else 0  # without a mail server they wait by right
+    if mails + waiting.webhooks:
+        told = f"{counted(mails, 'mail')} and {counted(waiting.webhooks, 'webhook')} should have been sent 15 minutes ago"
+        return Finding("worker", "fault", told, _START)
+    runs = job_runs.last_runs()
+    if failing := [f"{run.job} ({run.fault})" for run in runs.values() if run.failing >= FAILED_OFTEN]:
+        told = f"jobs fail again and again: {', '.join(failing)}"
+        return Finding("worker", "fault", told, "flask jobs list; the worker's log says more")
+    if (silence := _silence(runs)) is not None:
+        return Finding("worker", "fault" if settings.is_public else "look", silence, _START)
+    return Finding("worker", "good", "its jobs run by their schedules, and nothing waits for it")
+
+
+_START = "start it: flask worker (or: systemctl start codyverse-worker)"
+
+
+def _silence(runs: dict[str, job_runs.LastRun]) -> str | None:
+    """What tells that no worker runs; None if one does."""
+    if not runs:
+        return "no worker ever ran here: nobody is reminded, nothing is sent, erased or reckoned"
+    at, first = now(), min(run.started_at for run in runs.values())
+    late = [each.name for each in JOBS if _is_late(each, runs.get(each.name), first, at)]
+    if late:
+        last = max(run.started_at for run in runs.values())
+        return f"by their schedules these should have run again: {', '.join(late)}; any job ran last on {last:%Y-%m-%d %H:%M} UTC"
+    heard = any(each.kind == "worker" and not each.silent for each in heartbeat.instances())
+    return None if heard or not _settings().metrics_every_s else "no worker was heard of in the last minutes"
+
+
+def _is_late(job: Job, run: job_runs.LastRun | None, first: datetime, at: datetime) -> bool:
+    """Whether a job should have begun again so long ago that no worker can be at it. `first`: when any job ran that is known."""
+    if run is None:
+        return first + WAITING < at
+    trigger = CronTrigger.from_crontab(job.schedule, timezone=UTC)
+    due = trigger.get_next_fire_time(run.started_at, run.started_at)
+    return bool(due + WAITING < at)
+
+
+def _provider() -> Finding:
+    settings = _settings()
+    if not settings.oidc_issuer:
+        return Finding("provider", "good", "people sign in here, with a password or a passkey")
+    provider = Provider(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, SHORT_WAIT_S
+    )
+    try:
+        provider.prove()
+    except Unavailable:
+        told = f"{settings.oidc_issuer} does not answer, so nobody signs in through it"
+    except NotIdentified as fault:
+        told = f"{settings.oidc_issuer}: {fault}"
+    else:
+        return Finding("provider", "good", f"{settings.oidc_issuer} answers")
+    mend = "check OIDC_ISSUER, and open its address with /.well-known/openid-configuration behind it from this machine"
+    return Finding("provider", "fault", told, mend)
+
+
+def _replicas() -> Finding:
+    found = replicas.replicas()
+    if found is None:
+        return Finding("replicas", "good", "none are set: everything is read from the one database")
+    faults = [f"{each.name}: {why}" for each in found.all if (why := replicas.look_once(each))]
+    if faults:
+        told = f"{'; '.join(faults)} (in the order of REPLICA_URLS). Pages are served without it, by the primary alone"
+        return Finding("replicas", "fault", told, "start it, or take its address out of REPLICA_URLS")
+    return Finding("replicas", "good", f"{counted(len(found.all), 'replica')} answer")
+
+
+def _dumps() -> Finding:
+    """Backups are made by another program than the site, which must get in too."""
+    try:
+        version = postgres.prove_dumps(postgres.direct_url(_settings()))
+    except (container.Unusable, EmbeddedPostgresError) as fault:
+        mend = "check DATABASE_URL, or set STREAM_DATABASE_URL to PostgreSQL itself where a pooler stands between"
+        if "version mismatch" in str(fault):
+            mend = "install the PostgreSQL programs of the server's version, and put them first in PATH"
+        return Finding("pg_dump", "fault", f"backups cannot be made: {fault}", mend)
+    return Finding("pg_dump", "good", f"pg_dump {version} gets in and may read all tables")
 
 
 def _content() -> Finding:
@@ -270,5 +385,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("worker", _worker),
     ("content", _content),
     ("proxy", _proxy),
+    ("provider", _provider),
+    ("replicas", _replicas),
+    ("pg_dump", _dumps),
     ("backups", _backups),
 )

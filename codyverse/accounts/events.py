@@ -1,6 +1,6 @@
 """What happened to people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 
@@ -40,10 +40,14 @@ class AddressTaken:
 
 @dataclass(frozen=True, slots=True)
 class SecurityChanged:
-    """The ways in to an account have changed (`what`), which its owner is told in case it was somebody else."""
+    """The ways in to an account have changed (`what`), which its owner is told in case it was somebody else.
+
+    `details` are what the words about it name.
+    """
 
     user_id: int
     address: str
     name: str
     what: str
     at: datetime
+    details: dict[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ signed. A passkey that signs in has checked its owner by itself (finger, face, P
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from codyverse.accounts import one_time, second_factor, signing_in
 from codyverse.accounts.models import Passkey, RecoveryCode, User
 from codyverse.accounts.names import can_be_shown, on_one_line
-from codyverse.accounts.sessions import call_off_erasure, open_session
+from codyverse.accounts.second_factor import Shown
 from codyverse.accounts.signing_in import Begun
 from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
@@ -190,16 +191,16 @@ def _keep(user_id: int, name: str, credential_id: bytes, public_key: bytes, sign
         raise Invalid({"credential": ["This passkey is in use already."]})
 
 
-def remove(user_id: int, passkey_id: int, password: str, code: str, seal: Seal) -> None:
+def remove(user_id: int, passkey_id: int, shown: Shown) -> None:
     """Take one of the person's own passkeys away. Raises NotFound, Invalid.
 
-    For the last second factor of the account a recovery code is asked for too; the codes end with it.
+    For the last second factor of the account it is asked for too, or a recovery code; the codes end with it.
     """
     state = second_factor.state(user_id)
     if state.passkeys == 1 and not state.app:
-        second_factor.must_be_owner(user_id, password, code, seal)
+        second_factor.must_be_owner(user_id, shown)
     else:
-        second_factor.must_be_password(user_id, password)
+        second_factor.must_be_password(user_id, shown.password)
     gone = delete(Passkey).where(Passkey.id == passkey_id, Passkey.user_id == user_id)
     if session.execute(gone.returning(Passkey.id)).first() is None:
         raise NotFound("There is no such passkey.")
@@ -213,28 +214,31 @@ def remove(user_id: int, passkey_id: int, password: str, code: str, seal: Seal) 
 
 def request_options(site: Site, seal: Seal, half_of: int | None = None) -> str:
     """What the browser needs to sign a challenge, as JSON: for anybody, or as the second step of this person."""
-    known = (
-        ()
-        if half_of is None
-        else tuple(session.scalars(select(Passkey.credential_id).where(Passkey.user_id == half_of)))
-    )
+    known = () if half_of is None else _of(half_of)
     purpose = SIGN_IN if half_of is None else f"second:{half_of}"
+    return _options(site, _challenge(purpose, seal), known, must_verify=half_of is None)
+
+
+def _options(site: Site, challenge: bytes, known: Collection[bytes], *, must_verify: bool) -> str:
     return json.dumps(
         {
             "rpId": site.host,
-            "challenge": _encoded(_challenge(purpose, seal)),
+            "challenge": _encoded(challenge),
             "allowCredentials": [{"type": "public-key", "id": _encoded(each)} for each in known],
-            "userVerification": "required" if half_of is None else "preferred",
+            "userVerification": "required" if must_verify else "preferred",
             "timeout": 60_000,
         }
     )
 
 
+def _of(user_id: int) -> tuple[bytes, ...]:
+    return tuple(session.scalars(select(Passkey.credential_id).where(Passkey.user_id == user_id)))
+
+
 def sign_in(text: str, site: Site, seal: Seal, agent: str = "") -> Begun:
     """Sign in with a passkey alone. Raises Invalid, the same for every reason."""
     user_id = _verified(_read(text, SIGN_IN, seal), site, alone=True)
-    call_off_erasure(user_id)
-    return Begun(user_id, token=open_session(user_id, agent))
+    return signing_in.come_in(user_id, agent)
 
 
 def finish(half: str, text: str, site: Site, seal: Seal, agent: str = "") -> Begun | None:
@@ -245,8 +249,26 @@ def finish(half: str, text: str, site: Site, seal: Seal, agent: str = "") -> Beg
     given = _read(text, f"second:{found.user_id}", seal)
     if _verified(given, site, alone=False) != found.user_id:
         raise Invalid({"credential": [REFUSED]})
-    call_off_erasure(found.user_id)
-    return Begun(found.user_id, token=open_session(found.user_id, agent))
+    return signing_in.come_in(found.user_id, agent)
+
+
+def owner_options(user_id: int, site: Site, seal: Seal) -> str:
+    """The same for somebody who is signed in, to show beside the password that it is they."""
+    return _options(site, _challenge(f"owner:{user_id}", seal), _of(user_id), must_verify=False)
+
+
+def shown_by(text: str, site: Site, seal: Seal) -> Callable[[int], None]:
+    """A proof for `second_factor.Shown`: raises Invalid unless a passkey of that very person signed this for it. Once."""
+
+    def prove(user_id: int) -> None:
+        try:
+            whose = _verified(_read(text, f"owner:{user_id}", seal), site, alone=False)
+        except Invalid as fault:
+            raise Invalid({"code": [REFUSED]}) from fault
+        if whose != user_id:
+            raise Invalid({"code": [REFUSED]})
+
+    return prove
 
 
 def _verified(given: _Given, site: Site, *, alone: bool) -> int:

@@ -13,14 +13,14 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from codyverse.accounts import one_time, passwords, second_factor, tokens
 from codyverse.accounts.models import AccountCount, Erasure, User
-from codyverse.accounts.queries import Preferences
+from codyverse.accounts.queries import Preferences, erased_address
+from codyverse.accounts.second_factor import Shown
 from codyverse.accounts.sessions import sign_out_everywhere
 from codyverse.accounts.telling import tell_owner
 from codyverse.core import personal
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
-from codyverse.core.sealing import Seal
 
 TIME_TO_CHANGE_ONES_MIND = timedelta(days=30)
 
@@ -101,7 +101,7 @@ class Leaving:
 def ask_erasure(user_id: int) -> Leaving:
     """End all sessions and tokens now, erase in 30 days. Signing in before then calls it off.
 
-    Asked again, the first date stays, and the receipt is the same.
+    Asked again, the first date stays, and the receipt is the same. Both go by mail to a confirmed address.
     """
     at = now()
     row = session.execute(
@@ -113,13 +113,15 @@ def ask_erasure(user_id: int) -> Leaving:
     sign_out_everywhere(user_id)
     tokens.revoke_all(user_id)
     one_time.end(user_id)
-    tell_owner(user_id, "erasure_asked")
-    return Leaving(row.erase_after, receipt_of(person_hash(user_id, row.created_at)))
+    leaving = Leaving(row.erase_after, receipt_of(person_hash(user_id, row.created_at)))
+    when = f"{leaving.when.astimezone(UTC):%Y-%m-%d %H:%M}"
+    tell_owner(user_id, "erasure_asked", when=when, receipt=leaving.receipt)
+    return leaving
 
 
-def leave(user_id: int, password: str, code: str, seal: Seal) -> Leaving:
+def leave(user_id: int, shown: Shown) -> Leaving:
     """The same for somebody who shows by password, and second factor where one is set, that it is they. Raises Invalid."""
-    second_factor.must_be_owner(user_id, password, code, seal)
+    second_factor.must_be_owner(user_id, shown)
     return ask_erasure(user_id)
 
 
@@ -144,8 +146,10 @@ def erase(user_id: int) -> str:
 
     The number of the receipt. Again is harmless. Nobody can sign in to what is left. Raises NotFound.
     """
-    found = person(user_id)
-    gone, whose = f"erased-{user_id}@invalid", person_hash(user_id, found.created_at)
+    made = session.execute(select(User.created_at).where(User.id == user_id)).scalar_one_or_none()
+    if made is None:
+        raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    gone, whose = erased_address(user_id), person_hash(user_id, made)
     personal.erase(user_id)
     session.execute(
         update(User)
@@ -197,7 +201,7 @@ def replay_erasures(more: Iterable[str] = ()) -> int:
     back = [
         row.id
         for row in rows
-        if person_hash(row.id, row.created_at) in gone and row.email != f"erased-{row.id}@invalid"
+        if person_hash(row.id, row.created_at) in gone and row.email != erased_address(row.id)
     ]
     for user_id in back:
         erase(user_id)

@@ -86,7 +86,7 @@ def change_profile_page(user_id: int, *, handle: str, public: bool, shown: froze
     if not handle and not public:
         session.execute(delete(PublicProfile).where(PublicProfile.user_id == user_id))
         return
-    if faults := _faults(handle):
+    if faults := faults_of_handle(handle):
         raise Invalid({"handle": faults})
     values = {"handle": handle, "public": public, "shown": sorted(shown)}
     try:
@@ -100,7 +100,8 @@ def change_profile_page(user_id: int, *, handle: str, public: bool, shown: froze
         raise Invalid({"handle": ["Somebody has this address already. Choose another one."]}) from taken
 
 
-def _faults(handle: str) -> list[str]:
+def faults_of_handle(handle: str) -> list[str]:
+    """What speaks against this address of a public page; nothing if it is fit."""
     if not 3 <= len(handle) <= 30:
         return ["Use 3 to 30 characters."]
     if not _HANDLE.fullmatch(handle):

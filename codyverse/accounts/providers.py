@@ -9,8 +9,7 @@ from codyverse.accounts import one_time, second_factor
 from codyverse.accounts.models import ProviderIdentity, User
 from codyverse.accounts.names import can_be_shown, on_one_line
 from codyverse.accounts.services import NAME_MAX, address_key, create_account
-from codyverse.accounts.sessions import call_off_erasure, open_session
-from codyverse.accounts.signing_in import HALF, HALF_LASTS, Begun
+from codyverse.accounts.signing_in import HALF, HALF_LASTS, Begun, come_in
 from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
 from codyverse.core.database import session
@@ -45,8 +44,7 @@ def sign_in(issuer: str, subject: str, email: str, *, vouched: bool, name: str, 
         raise NotAllowed("This account is closed.")
     if row.asks_more:
         return Begun(user_id, half=one_time.make(user_id, HALF, HALF_LASTS))
-    call_off_erasure(user_id)
-    return Begun(user_id, token=open_session(user_id, agent))
+    return come_in(user_id, agent)
 
 
 def _known(issuer: str, subject: str) -> int | None:

@@ -35,14 +35,16 @@ class Preferences:
     streak_mode: str = "daily"
 
     @classmethod
-    def read(cls, stored: dict[str, Any]) -> "Preferences":
-        """From the column; unknown or outdated entries fall back to the default."""
+    def read(cls, stored: object) -> "Preferences":
+        """From the column, whatever stands in it; unknown or outdated entries fall back to the default. Never raises."""
+        stored = stored if isinstance(stored, dict) else {}
+        hidden = stored["hidden"] if isinstance(stored.get("hidden"), list) else ()
         intensity = stored.get("goal_intensity")
         theme = stored.get("theme")
         streak_mode = stored.get("streak_mode")
         return cls(
             goal_intensity=intensity if intensity in INTENSITIES else "regular",
-            hidden=frozenset(stored.get("hidden", ())) & frozenset(MECHANICS),
+            hidden=frozenset(each for each in MECHANICS if each in hidden),
             theme=theme if theme in THEMES else "auto",
             reduced_motion=stored.get("reduced_motion") is True,
             streak_mode=streak_mode if streak_mode in STREAK_MODES else "daily",
@@ -91,6 +93,23 @@ class Account:
     role: str
     created_at: datetime
     deactivated_at: datetime | None
+    erase_after: datetime | None
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether nothing personal is left of it."""
+        return self.email == erased_address(self.id)
+
+
+_ACCOUNT = (
+    *(User.id, User.email, User.display_name, User.role, User.created_at, User.deactivated_at),
+    User.erase_after,
+)
+
+
+def erased_address(user_id: int) -> str:
+    """What stands in place of the address of somebody who was erased; no address, so nobody can have it."""
+    return f"erased-{user_id}@invalid"
 
 
 def token_hash(token: str) -> bytes:
@@ -155,18 +174,19 @@ def person(row: Sequence[Any], **more: Any) -> Principal:
 
 
 def account_by_email(email: str) -> Account:
-    """The account with this address, case not counting. Raises NotFound."""
-    columns = (User.id, User.email, User.display_name, User.role, User.created_at, User.deactivated_at)
-    row = session.execute(select(*columns).where(User.email_key == email.strip().casefold())).one_or_none()
+    """The account with this address, case not counting. Raises NotFound, also for what is left of who was erased."""
+    row = session.execute(select(*_ACCOUNT).where(User.email_key == email.strip().casefold())).one_or_none()
     if row is None:
         raise NotFound(f"Nobody has the address {email}.")
-    return Account(*row)
+    found = Account(*row)
+    if found.is_erased:
+        raise NotFound(f"Whoever had the account {email} was erased: nothing can be done with what is left.")
+    return found
 
 
 def accounts(role: str | None = None, limit: int = 100) -> tuple[Account, ...]:
     """The accounts, oldest first, at most `limit`."""
-    columns = (User.id, User.email, User.display_name, User.role, User.created_at, User.deactivated_at)
-    query = select(*columns).order_by(User.id).limit(limit)
+    query = select(*_ACCOUNT).order_by(User.id).limit(limit)
     if role is not None:
         query = query.where(User.role == role)
     return tuple(Account(*row) for row in session.execute(query))

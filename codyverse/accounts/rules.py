@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from codyverse.core.zones import zone_named
+
 ONE_DAY = timedelta(days=1)
 OWED = timedelta(hours=23)
 
@@ -31,7 +33,7 @@ def game_date(at: datetime, time_zone: str, day_start_hour: int) -> date:
     Before that hour it is still the day before, which is the date before this one in that zone's own calendar: on
     31 December 2011 in Samoa, which left out the 30th, the small hours belong to the 29th.
     """
-    zone = ZoneInfo(time_zone)
+    zone = zone_named(time_zone)
     local = at.astimezone(zone)
     if local.hour >= day_start_hour:
         return local.date()
@@ -128,4 +130,4 @@ def _exists(day: date, zone: ZoneInfo) -> bool:
 
 
 def _start_of(day: date, time_zone: str, day_start_hour: int) -> datetime:
-    return datetime.combine(day, time(day_start_hour), ZoneInfo(time_zone)).astimezone(UTC)
+    return datetime.combine(day, time(day_start_hour), zone_named(time_zone)).astimezone(UTC)

@@ -7,6 +7,7 @@ recovery code works once. Whoever turns something off or makes new codes gives t
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -167,11 +168,24 @@ def must_be_password(user_id: int, password: str) -> None:
         raise Invalid({"current_password": ["This is not your current password."]})
 
 
-def must_be_owner(user_id: int, password: str, code: str, seal: Seal) -> None:
-    """Raise Invalid unless password and, where a second factor is set, a code are right. The code is used up."""
-    must_be_password(user_id, password)
-    asked = session.execute(select(is_set(User.id)).where(User.id == user_id)).scalar_one()
-    if asked and not take(user_id, code, seal):
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What somebody who is signed in gives to show that it is they. `passkey` raises Invalid unless it is this person's."""
+
+    password: str
+    code: str
+    seal: Seal
+    passkey: Callable[[int], None] | None = None
+
+
+def must_be_owner(user_id: int, shown: Shown) -> None:
+    """Raise Invalid unless the password and, where a second factor is set, a code or a passkey are right. It is used up."""
+    must_be_password(user_id, shown.password)
+    if not session.execute(select(is_set(User.id)).where(User.id == user_id)).scalar_one():
+        return
+    if shown.passkey is not None:
+        shown.passkey(user_id)
+    elif not take(user_id, shown.code, shown.seal):
         raise Invalid({"code": [WRONG]})
 
 
@@ -233,18 +247,18 @@ def stop_setting_up(user_id: int) -> None:
     )
 
 
-def turn_off_app(user_id: int, password: str, code: str, seal: Seal) -> None:
+def turn_off_app(user_id: int, shown: Shown) -> None:
     """The app is asked for no longer. Raises Invalid; after that the code is used up or nothing has changed."""
-    must_be_owner(user_id, password, code, seal)
+    must_be_owner(user_id, shown)
     session.execute(delete(SecondFactor).where(SecondFactor.user_id == user_id))
     if not state(user_id).is_on:
         session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     tell_owner(user_id, "app_off")
 
 
-def renew_codes(user_id: int, password: str, code: str, seal: Seal) -> tuple[str, ...]:
+def renew_codes(user_id: int, shown: Shown) -> tuple[str, ...]:
     """Ten new recovery codes in place of the old ones. Raises Invalid, and Conflict where no second factor is set."""
-    must_be_owner(user_id, password, code, seal)
+    must_be_owner(user_id, shown)
     if not session.execute(select(is_set(User.id)).where(User.id == user_id)).scalar_one():
         raise Conflict("Recovery codes come with a second factor. Set one up first.")
     tell_owner(user_id, "codes_new")

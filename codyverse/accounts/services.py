@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import insert, select, update
@@ -16,7 +16,15 @@ from codyverse.accounts.events import UserRegistered
 from codyverse.accounts.game_days import game_date_for, zone_holds_from
 from codyverse.accounts.models import ROLES, User, ZoneFact
 from codyverse.accounts.names import can_be_shown, on_one_line
-from codyverse.accounts.queries import INTENSITIES, MECHANICS, STREAK_MODES, THEMES, Preferences
+from codyverse.accounts.queries import (
+    INTENSITIES,
+    MECHANICS,
+    STREAK_MODES,
+    THEMES,
+    Preferences,
+    account_by_email,
+    erased_address,
+)
 from codyverse.accounts.sessions import sign_out, sign_out_everywhere
 from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
@@ -74,7 +82,7 @@ def address_key(email: str) -> str:
         return email.strip().casefold()[:254]
 
 
-def _clean_name(name: str) -> str:
+def clean_name(name: str) -> str:
     """A display name: visible characters on one line, 1 to 60 of them. Raises Invalid."""
     name = on_one_line(name)
     if not name:
@@ -86,16 +94,16 @@ def _clean_name(name: str) -> str:
     return name
 
 
-def _clean_zone(name: str) -> str:
+def clean_zone(name: str) -> str:
     """A known IANA zone. Raises Invalid."""
     if name not in available_timezones() - {"localtime", "Factory"}:  # those mean the server's own, or none
         raise Invalid({"time_zone": ["Choose a time zone from the list."]})
     return name
 
 
-def _gathered(**checks: Callable[[], str]) -> dict[str, str]:
+def gathered(**checks: Callable[[], Any]) -> dict[str, Any]:
     """Run all checks and raise one Invalid with every fault, so that a form shows them together."""
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     fields: dict[str, list[str]] = {}
     for name, check in checks.items():
         try:
@@ -133,10 +141,10 @@ def create_account(
     """
     if role not in ROLES:
         raise Invalid({"role": [f"A role is one of {', '.join(ROLES)}."]})
-    clean = _gathered(
+    clean = gathered(
         email=lambda: clean_email(email),
-        display_name=lambda: _clean_name(display_name),
-        time_zone=lambda: _clean_zone(time_zone),
+        display_name=lambda: clean_name(display_name),
+        time_zone=lambda: clean_zone(time_zone),
         password=lambda: _password_checked(password, role, (email, display_name)),
     )
     at = now()
@@ -194,9 +202,7 @@ def set_password(user_id: int, new: str, *, keep_session: int | None = None) -> 
 
 def change_profile(user_id: int, *, display_name: str, time_zone: str, day_start_hour: int) -> None:
     """Change name, zone and start of day. A change of the last two is a fact from now on; the past stays as it was."""
-    clean = _gathered(
-        display_name=lambda: _clean_name(display_name), time_zone=lambda: _clean_zone(time_zone)
-    )
+    clean = gathered(display_name=lambda: clean_name(display_name), time_zone=lambda: clean_zone(time_zone))
     if not 0 <= day_start_hour <= 23:
         raise Invalid({"day_start_hour": ["Choose an hour from 0 to 23."]})
     at = now()
@@ -212,7 +218,6 @@ def change_profile(user_id: int, *, display_name: str, time_zone: str, day_start
 
 
 def _record_zone(user_id: int, since: datetime, time_zone: str, day_start_hour: int) -> None:
-    ZoneInfo(time_zone)
     values = {"time_zone": time_zone, "day_start_hour": day_start_hour}
     session.execute(
         pg_insert(ZoneFact)
@@ -253,8 +258,9 @@ def _prefer(user_id: int, chosen: dict[str, Any]) -> None:
     stored = session.execute(
         select(User.preferences).where(User.id == user_id).with_for_update(key_share=True)
     ).scalar_one()
-    changed = replace(Preferences.read(stored), **chosen)
-    session.execute(update(User).where(User.id == user_id).values(preferences=stored | changed.stored()))
+    kept = stored if isinstance(stored, dict) else {}
+    changed = replace(Preferences.read(stored), **chosen).stored()
+    session.execute(update(User).where(User.id == user_id).values(preferences=kept | changed))
 
 
 def choose_leagues(user_id: int, *, wanted: bool) -> None:
@@ -263,14 +269,14 @@ def choose_leagues(user_id: int, *, wanted: bool) -> None:
 
 
 def set_role(email: str, role: str) -> None:
-    """Give the person with this address another role. Raises NotFound, Invalid. Again is harmless."""
+    """Give the person with this address another role. Raises NotFound, also for who was erased, Invalid.
+
+    Again is harmless.
+    """
     if role not in ROLES:
         raise Invalid({"role": [f"A role is one of {', '.join(ROLES)}."]})
-    done = session.execute(
-        update(User).where(User.email_key == email.strip().casefold()).values(role=role).returning(User.id)
-    ).one_or_none()
-    if done is None:
-        raise NotFound(f"Nobody has the address {email}.")
+    found = account_by_email(email)
+    session.execute(update(User).where(User.id == found.id, User.email == found.email).values(role=role))
 
 
 def deactivate(email: str) -> None:
@@ -298,7 +304,7 @@ def activate(email: str) -> None:
         .where(User.email_key == email.strip().casefold())
         .with_for_update(key_share=True)
     ).one_or_none()
-    if user is None or user.email == f"erased-{user.id}@invalid":
+    if user is None or user.email == erased_address(user.id):
         raise NotFound(f"Nobody has the address {email}.")
     if user.deactivated_at is None:
         raise Conflict(f"{email} is not deactivated.")

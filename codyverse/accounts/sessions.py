@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 
 from codyverse.accounts.models import User, UserSession
 from codyverse.accounts.queries import SESSION_DAYS, token_hash
+from codyverse.accounts.telling import tell_owner
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.errors import NotFound
@@ -39,11 +40,13 @@ def open_session(user_id: int, agent: str) -> str:
     return token
 
 
-def call_off_erasure(user_id: int) -> None:
-    """Who comes back within the 30 days has changed their mind. Again is harmless."""
-    session.execute(
-        update(User).where(User.id == user_id, User.erase_after.is_not(None)).values(erase_after=None)
-    )
+def call_off_erasure(user_id: int) -> bool:
+    """Who comes back within the 30 days has changed their mind; whether they had asked to go. Then a mail says so too."""
+    leaving = update(User).where(User.id == user_id, User.erase_after.is_not(None)).values(erase_after=None)
+    stays = session.execute(leaving.returning(User.id)).first() is not None
+    if stays:
+        tell_owner(user_id, "erasure_called_off")
+    return stays
 
 
 def sign_out(session_id: int) -> None:

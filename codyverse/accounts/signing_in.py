@@ -24,11 +24,15 @@ SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Who gave the right password. Either a session has begun (`token`), or a second factor is asked for (`half`)."""
+    """Who gave the right password. Either a session has begun (`token`), or a second factor is asked for (`half`).
+
+    `stays`: they had asked to be erased, which is called off by this.
+    """
 
     user_id: int
     token: str | None = None
     half: str | None = None
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,14 @@ def begin(email: str, password: str, agent: str = "") -> Begun:
     found = check_password(email, password)
     if found.asks_more:
         return Begun(found.user_id, half=one_time.make(found.user_id, HALF, HALF_LASTS))
-    if found.leaves:
-        call_off_erasure(found.user_id)
-    return Begun(found.user_id, token=open_session(found.user_id, agent))
+    stays = found.leaves and call_off_erasure(found.user_id)
+    return Begun(found.user_id, token=open_session(found.user_id, agent), stays=stays)
+
+
+def come_in(user_id: int, agent: str) -> Begun:
+    """The session of somebody who has shown who they are. A pending erasure is called off by it."""
+    stays = call_off_erasure(user_id)
+    return Begun(user_id, token=open_session(user_id, agent), stays=stays)
 
 
 def whose_half(half: str) -> int | None:
@@ -93,11 +102,14 @@ def finish(half: str, code: str, seal: Seal, agent: str = "") -> Begun | None:
         return None
     if not second_factor.take(found.user_id, code, seal):
         raise Invalid({"code": [second_factor.WRONG]})
-    return Begun(found.user_id, token=_in(found.user_id, agent))
+    return come_in(found.user_id, agent)
 
 
-def for_program(email: str, password: str, code: str | None, seal: Seal) -> int:
-    """Who asks for a token with address, password and, where it is set, a second factor. Raises NotSignedIn."""
+def for_program(email: str, password: str, code: str | None, seal: Seal) -> Begun:
+    """Who asks for a token with address, password and, where it is set, a second factor; no session begins.
+
+    Raises NotSignedIn.
+    """
     try:
         found = check_password(email, password)
     except Invalid as fault:
@@ -107,10 +119,4 @@ def for_program(email: str, password: str, code: str | None, seal: Seal) -> int:
         raise NotSignedIn(said, SECOND_FACTOR_REQUIRED)
     if found.asks_more and not second_factor.take(found.user_id, code or "", seal):
         raise NotSignedIn(second_factor.WRONG, SECOND_FACTOR_REQUIRED)
-    call_off_erasure(found.user_id)
-    return found.user_id
-
-
-def _in(user_id: int, agent: str) -> str:
-    call_off_erasure(user_id)
-    return open_session(user_id, agent)
+    return Begun(found.user_id, stays=call_off_erasure(found.user_id))

@@ -11,6 +11,7 @@ from codyverse.http.access import bearer, principal, principal_or_none
 from codyverse.http.limits import accounts_per_address, failures_per_account, failures_per_address
 
 TAG = "Accounts"
+STAYS = "Your account stays: the erasure that you had asked for is called off by this."
 
 
 @operation(
@@ -66,7 +67,7 @@ def create_token(body: TokenIn) -> Reply:
     """
     if bearer() is not None:
         raise NotAllowed("A token cannot make tokens. Send the e-mail address and the password instead.")
-    person_id = _who_asks(body)
+    person_id, stays = _who_asks(body)
     role_is_operator = (
         (who := principal_or_none()) is not None and who.id == person_id and who.role == "operator"
     )
@@ -76,18 +77,21 @@ def create_token(body: TokenIn) -> Reply:
     location = f"/api/auth/tokens/{made.id}"
     return Reply(
         TokenOut.model_validate({**_told(made), "token": text}),
-        "Keep the token: it is shown this once.",
+        "Keep the token: it is shown this once." + (f" {STAYS}" if stays else ""),
         location=location,
     )
 
 
-def _who_asks(body: TokenIn) -> int:
+def _who_asks(body: TokenIn) -> tuple[int, bool]:
+    """The person's id, and whether an erasure that they had asked for is called off by this."""
     if body.email is None and body.password is None:
-        return principal().id
+        return principal().id, False
     if body.email is None or body.password is None:
         missing = "email" if body.email is None else "password"
         raise Invalid({missing: ["Send both, email and password."]})
-    return signing_in.for_program(body.email, body.password, body.second_factor, seals.second_factors())
+    seal = seals.second_factors()
+    begun = signing_in.for_program(body.email, body.password, body.second_factor, seal)
+    return begun.user_id, begun.stays
 
 
 def _told(token: TokenInfo) -> dict[str, object]:

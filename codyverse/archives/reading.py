@@ -5,25 +5,28 @@ What is bound to the other site (sessions, secrets, leagues) stays there; the pa
 
 import io
 import json
+import lzma
 import secrets
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, insert
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import Table, insert
+from sqlalchemy.exc import StatementError
 
 from codyverse.accounts import passwords
-from codyverse.accounts.services import address_key
 from codyverse.archives import content
+from codyverse.archives.checking import ANEW, cannot_be, checked, refusal, value
 from codyverse.archives.numbers import CONTENT, carried, table, translated
 from codyverse.archives.writing import DATA, FORMAT
 from codyverse.core import personal
+from codyverse.core.clock import now
 from codyverse.core.database import savepoint, session
 from codyverse.core.errors import Conflict, Invalid
+from codyverse.gamification.services import verify_ledger
 
 MOST_BYTES = 200 * 2**20
 CHUNK = 1_000
@@ -47,45 +50,47 @@ class TakenIn:
 
 
 def read(packed: bytes) -> dict[str, Any]:
-    """The data of an archive. Raises Invalid for what is none, or of a newer version."""
+    """The data of an archive. Raises Invalid for what is none, is damaged, or of a newer version."""
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as file:
             if file.getinfo(DATA).file_size > MOST_BYTES:
                 raise Invalid({"": ["The archive is too large."]})
-            data: dict[str, Any] = json.loads(file.read(DATA))
+            data: dict[str, Any] = json.loads(file.read(DATA), parse_constant=_no_number)
         made_by = data["format"]
         complete = set(data["tables"]) == set(carried()) and set(data["content"]) == set(CONTENT)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, RecursionError, EOFError, OSError) as fault:
-        raise Invalid({"": ["This is no archive of Cody Verse, or a part of it is missing."]}) from fault
+        complete = complete and len(data["tables"]["users"]) == 1
+    except _UNREADABLE as fault:
+        raise Invalid({"": [f"This is no archive of Cody Verse, or it is damaged. {ANEW}"]}) from fault
     if made_by != FORMAT:
-        raise Invalid({"": [f"The archive has the format {made_by}; this version reads {FORMAT}."]})
-    if not complete or len(data["tables"]["users"]) != 1:
-        raise Invalid({"": ["This is no archive of Cody Verse, or a part of it is missing."]})
+        raise Invalid({"": [f"The archive has the format {made_by!s:.40}; this version reads {FORMAT}."]})
+    if not complete:
+        raise Invalid({"": [f"This is no archive of Cody Verse, or a part of it is missing. {ANEW}"]})
     return data
+
+
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(KeyError, IndexError, ValueError, TypeError, AttributeError),
+    RuntimeError,  # encrypted, packed in a way that Python does not know, or nested too deeply
+)
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
 
 
 def take_in(packed: bytes, role: str = "learner") -> TakenIn:
     """Make the account of an archive, with everything that it holds. All of it or nothing.
 
-    Raises Invalid for what cannot be read, and Conflict when the address is taken or courses are missing here.
+    Raises Invalid for what cannot be read or cannot be, points that do not agree among it, and Conflict when the address
+    is taken or courses are missing here.
     """
     data = read(packed)
     try:
         with savepoint():
             return _Reader(data).take_in(role)
-    except IntegrityError as fault:
-        if "uq_users_email_key" in str(fault.orig):
-            raise Conflict("Somebody here has the address of this archive already.") from fault
-        if "uq_public_profiles_handle" in str(fault.orig):
-            raise Conflict("Somebody here has the public address of this archive already.") from fault
-        raise Invalid({"": [_plainly(fault)]}) from fault
-    except (DataError, KeyError, ValueError, TypeError, IndexError, AttributeError) as fault:
-        raise Invalid({"": [_plainly(fault)]}) from fault
-
-
-def _plainly(fault: Exception) -> str:
-    what = str(getattr(fault, "orig", fault)).strip().splitlines()
-    return f"The archive holds something that cannot be: {what[0] if what else type(fault).__name__}"
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as fault:
+        raise cannot_be(str(fault) or type(fault).__name__) from fault
 
 
 class _Reader:
@@ -96,6 +101,7 @@ class _Reader:
         self.reworded = 0
         self.ids: dict[str, list[int]] = self._content(data["content"])
         self.user_id = 0
+        self.at = now()
 
     def _content(self, refs: dict[str, list[dict[str, Any]]]) -> dict[str, list[int]]:
         """Table → place → id here. Raises Conflict naming what is missing."""
@@ -119,9 +125,10 @@ class _Reader:
         return found
 
     def _here(self, name: str, place: int) -> int:
-        if place < 0:
-            raise ValueError(f"no place in {name} is {place}")
-        return self.ids[name][place]
+        known = self.ids.get(name, [])
+        if type(place) is not int or not 0 <= place < len(known):
+            raise ValueError(f"it names {name} number {str(place)[:40]}, which is not in it")
+        return known[place]
 
     def take_in(self, role: str) -> TakenIn:
         rows = 0
@@ -130,7 +137,21 @@ class _Reader:
             rows += len(given)
             for start in range(0, len(given), CHUNK):
                 self._write(name, given[start : start + CHUNK])
-        return TakenIn(self.user_id, self.tables["users"][0]["email"], rows, self.reworded)
+            if name == "users":
+                email = given[0]["email"]
+        self._prove_ledger()
+        return TakenIn(self.user_id, email, rows, self.reworded)
+
+    def _prove_ledger(self) -> None:
+        """What does not agree here would be found by every `flask ledger verify`, and every restored backup, from now on."""
+        session.flush()
+        if found := verify_ledger(self.user_id):
+            first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
+            told = (
+                f"The points of the archive do not agree: {first.what}: {first.stored}, but {first.derived}{more}. "
+                "If the other site made the file like this, let it run `flask ledger rebuild`, and export anew."
+            )
+            raise Invalid({"": [told]})
 
     def _row(self, name: str, row: dict[str, Any], role: str) -> dict[str, Any]:
         """A row of the archive as a row here."""
@@ -138,15 +159,24 @@ class _Reader:
         known = {column.name for column in columns} - set(personal.TABLES[name].leave_out) - {"id", "user_id"}
         if set(row) != known:
             raise ValueError(f"a row of {name} has other columns than here")
-        found = {key: _value(columns[key], value) for key, value in translated(name, row, self._here).items()}
+        here = translated(name, row, self._here)
+        found = checked(name, {key: value(columns[key], given, self.at) for key, given in here.items()})
         found |= {column: make() for (where, column), make in NEW.items() if where == name}
         if name == "users":
-            key = address_key(str(row["email"]))
+            key = found["email"].casefold()
             return found | {"role": role, "email_key": key, "deactivated_at": None, "erase_after": None}
         return found | ({"user_id": self.user_id} if "user_id" in columns else {})
 
     def _write(self, name: str, rows: list[dict[str, Any]]) -> None:
         target = table(name)
+        try:
+            self._insert(name, target, rows)
+        except StatementError as fault:
+            if (told := refusal(name, fault)) is None:
+                raise
+            raise told from fault
+
+    def _insert(self, name: str, target: Table, rows: list[dict[str, Any]]) -> None:
         if "id" not in target.columns:
             session.execute(insert(target), rows)
             return
@@ -154,15 +184,3 @@ class _Reader:
         self.ids.setdefault(name, []).extend(int(each) for each in made)
         if name == "users":
             self.user_id = self.ids[name][0]
-
-
-def _value(column: Column[Any], value: Any) -> Any:
-    """A JSON value as the column's own type."""
-    kind = column.type.python_type
-    if value is None:
-        return None
-    if kind is datetime:
-        return datetime.fromisoformat(value)
-    if kind is date:
-        return date.fromisoformat(value)
-    return Decimal(str(value)) if kind is Decimal else value

@@ -14,13 +14,12 @@ from flask_migrate import upgrade
 from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse.archives import erasures
-from codyverse.backups import container, making, restoring
+from codyverse.backups import container, making, postgres, restoring
 from codyverse.backups.container import Head, Unusable
 from codyverse.backups.making import Contents
 from codyverse.cli.faults import speaks_plainly
 from codyverse.core.clock import now
 from codyverse.core.database import session
-from codyverse.core.embedded import for_process
 from codyverse.gamification import services as gamification
 from codyverse.notifications.rules import counted
 
@@ -80,6 +79,7 @@ def restore(*, file: Path, key_file: Path | None, verify: bool, as_json: bool) -
     scripts = ScriptDirectory(str(Path(current_app.root_path).parent / "migrations"))
     known = {script.revision for script in scripts.walk_revisions()}
     version = current_app.config["CODYVERSE_VERSION"]
+    _lists_can_be_used(file)
     with _quietly():
         head, contents = restoring.restore(file, _direct_url(), _key(key_file), version=version, known=known)
         found = restoring.proved(contents) if verify else []
@@ -120,6 +120,20 @@ def _list_beside(backup: Path) -> None:
         raise click.ClickException(
             f"Wrote {backup}, but not the list of those who were erased, {erasures.beside(backup)}: {fault.strerror}."
         ) from fault
+    except erasures.Damaged as fault:
+        raise click.ClickException(f"Wrote {backup}, but not the list beside it: {fault.message}") from fault
+
+
+def _lists_can_be_used(backup: Path) -> None:
+    """Before anything is touched: whoever was erased must be known, or they would come back."""
+    try:
+        erasures.check(erasures.beside(backup))
+    except OSError as fault:
+        raise click.ClickException(
+            f"The list of those who were erased, {fault.filename}, cannot be read: {fault.strerror}. Nothing was restored."
+        ) from fault
+    except erasures.Damaged as fault:
+        raise click.ClickException(f"{fault.message} Nothing was restored.") from fault
 
 
 def _erase_again(backup: Path) -> None:
@@ -163,9 +177,7 @@ def _folder() -> Path:
 
 
 def _direct_url() -> str:
-    """PostgreSQL itself: a pooler would not keep the snapshot of a dump."""
-    settings = current_app.extensions["settings"]
-    return str(settings.stream_database_url or settings.database_url or for_process(settings.data_dir).url)
+    return postgres.direct_url(current_app.extensions["settings"])
 
 
 def _report(file: Path, head: Head, contents: Contents, found: list[str]) -> str:

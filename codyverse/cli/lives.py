@@ -1,5 +1,6 @@
 """More of flask users: take people along, take them in, erase them, help those who are locked out."""
 
+import os
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from flask import current_app, url_for
 from codyverse import mailing
 from codyverse.accounts import people, queries, recovery, second_factor
 from codyverse.archives import erasures, reading, writing
+from codyverse.backups.container import closed_file
 from codyverse.cli.faults import speaks_plainly
 from codyverse.cli.users import ROLE, users
 from codyverse.core.database import unit_of_work
@@ -28,11 +30,26 @@ def export(email: str, target: Path | None) -> None:
     if path.exists():
         raise click.ClickException(f"{path} is there already; choose another name with --to.")
     try:
-        path.touch(mode=0o600)
-        path.write_bytes(made.data)
+        _write_whole(path, made.data)
     except OSError as fault:
         raise click.ClickException(f"{path} cannot be written: {fault.strerror}.") from fault
     click.echo(f"Wrote {path} ({len(made.data):,} bytes): everything about {found.email}.")
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """All of it under this name, or nothing: a file that was cut off must not look like one that can be sent.
+
+    Raises OSError, also when a file of the name has come meanwhile.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with closed_file(draft) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @users.command("import")
@@ -93,10 +110,23 @@ def erase(email: str, now: bool, yes: bool) -> None:
         else:
             leaving = people.ask_erasure(found.id)
             receipt = leaving.receipt
-    if now:
-        erasures.write_down()
     click.echo("Erased." if now else f"It will be erased after {leaving.when:%Y-%m-%d}. They are signed out.")
     click.echo(f"Receipt: {receipt}")
+    if now:
+        _write_down()
+
+
+def _write_down() -> None:
+    """For restores: the database knows it already."""
+    try:
+        erasures.write_down()
+    except OSError as fault:
+        raise click.ClickException(
+            f"It is erased, but {erasures.kept()}, by which a restored backup erases again, cannot be written: "
+            f"{fault.strerror}. Mend that; the next backup writes the list anew."
+        ) from fault
+    except erasures.Damaged as fault:
+        raise click.ClickException(f"It is erased. But {fault.message}") from fault
 
 
 @users.command("erased")

@@ -1,6 +1,7 @@
 """flask health and flask stats: how the site is, and what is going on in it, for a terminal and for scripts."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,9 @@ JSON = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def health(as_json: bool) -> None:
     """Look at the database, the cache and the processes now; exit with 1 when it is critical.
 
+    Healthy means that all of it is well and somebody serves it; degraded, that it works less well than it could, or that
+    no web process was heard of.
+
     Memory is that of the process that uses most of its limit, among those that were heard of lately.
 
     \b
@@ -46,17 +50,35 @@ def health(as_json: bool) -> None:
             click.echo(
                 f"  {each.kind:<8}  {each.name}: {state}, {each.memory // 2**20} MB, CPU {each.cpu:.0%}"
             )
-        if not processes:
-            click.echo("  No process was heard of in the last ten minutes.")
+        for line in _missing(processes) if found.database == "connected" else ():
+            click.echo(f"  {line}")
     if told["overall"] == "critical":
         raise SystemExit(1)
 
 
+def _beats() -> bool:
+    """Whether processes write down that they are there."""
+    return bool(current_app.extensions["settings"].metrics_every_s)
+
+
+def _missing(processes: tuple[heartbeat.InstanceNow, ...]) -> Iterator[str]:
+    """What should run and was not heard of, and how to start it."""
+    if not _beats():
+        yield "Which processes run is not written down, for METRICS_EVERY_S is 0."
+        return
+    alive = {each.kind for each in processes if not each.silent}
+    if "web" not in alive:
+        yield "No web process was heard of in the last minutes: start one with `flask serve`. A new one is heard of from its first request on."
+    if "worker" not in alive:
+        yield "No worker was heard of in the last minutes: start one with `flask worker`."
+
+
 def _told(found: Health, processes: tuple[heartbeat.InstanceNow, ...]) -> dict[str, Any]:
+    serves = not _beats() or any(each.kind == "web" and not each.silent for each in processes)
     fullest = max((each.memory / each.memory_limit for each in processes if not each.silent), default=0.0)
     memory = memory_of(fullest)
     critical = found.database != "connected" or memory == "critical"
-    well = (memory, found.cache) == ("optimal", "operational")
+    well = serves and (memory, found.cache) == ("optimal", "operational")
     return {
         "overall": "critical" if critical else "healthy" if well else "degraded",
         "database": found.database,

@@ -62,6 +62,8 @@ def list_(role: str | None, limit: int, as_json: bool) -> None:
                 "role": each.role,
                 "createdAt": each.created_at.isoformat(),
                 "deactivatedAt": each.deactivated_at.isoformat() if each.deactivated_at else None,
+                "eraseAfter": each.erase_after.isoformat() if each.erase_after else None,
+                "erased": each.is_erased,
             }
             for each in found
         ]
@@ -70,8 +72,16 @@ def list_(role: str | None, limit: int, as_json: bool) -> None:
     if not found:
         click.echo("Nobody yet. Make the first account: flask users create --role operator you@example.org")
     for each in found:
-        closed = "  (deactivated)" if each.deactivated_at else ""
-        click.echo(f"{each.id:>6}  {each.role:<8}  {each.email}  {each.display_name}{closed}")
+        click.echo(f"{each.id:>6}  {each.role:<8}  {each.email}  {each.display_name}{_state(each)}")
+
+
+def _state(account: queries.Account) -> str:
+    if account.is_erased:
+        return "  (erased)"
+    leaves = (
+        f"  (erased after {account.erase_after:%Y-%m-%d}, unless they sign in)" if account.erase_after else ""
+    )
+    return ("  (deactivated)" if account.deactivated_at else "") + leaves
 
 
 @users.command("set-role")

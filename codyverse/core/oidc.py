@@ -61,6 +61,10 @@ class Provider:
             raise Unavailable(NO_ANSWER, 30)
         return found
 
+    def prove(self) -> None:
+        """That it answers, and is who the settings say. Raises Unavailable, NotIdentified."""
+        self._about()
+
     def _about(self) -> dict[str, Any]:
         """What the provider says about itself. Raises Unavailable, and NotIdentified if it is another one."""
         found = self._get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")

@@ -17,9 +17,9 @@ from typing import Any
 import psycopg2
 from flask import Flask, current_app
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.engine import make_url
 
 from codyverse.core.database import db
+from codyverse.core.libpq import words_for
 from codyverse.core.marks import Marks
 
 log = logging.getLogger(__name__)
@@ -201,15 +201,13 @@ def connector(url: str, statement_timeout_ms: int, name: str) -> Connect:
     """How to connect to a replica; a host that is gone without a word is noticed within seconds."""
 
     def connect() -> Any:
-        place = make_url(url)
-        given = {**place.translate_connect_args(username="user", database="dbname"), **place.query}
         more = {
             "application_name": name,
             "connect_timeout": PATIENCE_SECONDS,
             "tcp_user_timeout": 1000 * PATIENCE_SECONDS,
             "options": f"-c statement_timeout={statement_timeout_ms}",
         }
-        return psycopg2.connect(**{**given, **more})
+        return psycopg2.connect(**words_for(url, more))
 
     return connect
 
@@ -237,6 +235,26 @@ def install(
         found.append(Replica(f"replica-{number}", looks, engine))
     marks = Marks(redis_url, redis_timeout_s, settle_seconds=int(most_lag_s) + 2)
     app.extensions["replicas"] = Replicas(found, lambda: db.engines[None], primary, most_lag_s, marks)
+
+
+def look_once(replica: Replica) -> str:
+    """What is wrong with it now, '' if nothing is: one connection of its own, for who watches none."""
+    try:
+        connection = replica.connect()
+    except psycopg2.Error as fault:
+        return str(fault).strip().partition("\n")[0]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_REPLAYED)
+            return (
+                ""
+                if cursor.fetchone()[0]
+                else "it is no replica, so what is read there may be another site's"
+            )
+    except psycopg2.Error as fault:
+        return str(fault).strip().partition("\n")[0]
+    finally:
+        connection.close()
 
 
 def replicas(app: Flask | None = None) -> Replicas | None:

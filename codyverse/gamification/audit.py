@@ -1,6 +1,6 @@
 """Proof and repair: what players keep, against what the ledger and the study days say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -190,16 +190,24 @@ _FACTS = (
     (_PAID_UNEARNED, "an entry for a badge", "the badge is not earned"),
     (_WORN_UNBOUGHT, "something worn", "it was not bought"),
 )
+_OF_ONE = {
+    statement: text(f"select user_id, source from ({statement.text}) as found where user_id = :whose")  # noqa: S608
+    for statement, _, _ in _FACTS
+}
+"""The same, asked about one learner."""
 
 
-def verify_ledger() -> tuple[Difference, ...]:
+def verify_ledger(whose: int | None = None) -> tuple[Difference, ...]:
     """Everything that does not agree; empty when all is well. Reads only, and takes no locks, so it may run at any time.
+
+    Of all learners, or of the one with the id `whose`.
 
     Proved: players' sums = their entries, level = f(XP), streak and freezes = f(study days, purchases, repairs, zones),
     each finished lesson, reached goal and purchase has its entry, and each such entry its fact; a lesson's standing = its
     finished attempts, those that were done here and those that were reported.
     """
-    found = [difference for row in _all_players() for difference in _differences(row)]
+    players = _all_players() if whose is None else _these_players(whose)
+    found = [difference for row in players for difference in _differences(row)]
     bases = {"xp": numbers().base_xp, "coins": numbers().base_coins}
     paid = [currency for currency, base in bases.items() if min(base.values()) > 0]
     given: dict[Any, dict[str, Any]] = {
@@ -207,7 +215,11 @@ def verify_ledger() -> tuple[Difference, ...]:
         _REPAIRED_UNSTUDIED: {"lessons": numbers().repair_lessons},
     }
     for statement, stored, derived in _FACTS:
-        rows = session.connection().execute(statement, given.get(statement, {}))
+        values = given.get(statement, {})
+        if whose is None:
+            rows = session.connection().execute(statement, values)
+        else:
+            rows = session.connection().execute(_OF_ONE[statement], values | {"whose": whose})
         found.extend(Difference(row.user_id, row.source, stored, derived) for row in rows)
     return tuple(found)
 
@@ -250,6 +262,10 @@ def _all_players() -> Iterator[Row[*tuple[Any, ...]]]:
     while rows := session.connection().execute(_NEXT_PLAYERS, {"after": after, "size": BATCH, **_ALL}).all():
         yield from rows
         after = rows[-1].user_id
+
+
+def _these_players(*ids: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    return session.connection().execute(_THESE_PLAYERS, {"ids": list(ids), **_ALL}).all()
 
 
 def _derived(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def reason(rule: str, source: str, details: dict[str, Any]) -> str:
     tell = _SENTENCES.get(rule)
     try:
         return tell(details, source) if tell else f"{rule} ({source})"
-    except (KeyError, ValueError, ArithmeticError):
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError):
         return f"{rule} ({source})"
 
 

@@ -23,7 +23,10 @@ WORDS = {
     "passkey_removed": "A passkey was removed. It can no longer sign in.",
     "address_changed": "The address of your account was changed. From now on mails go to the new one.",
     "provider_linked": "A sign-in provider was connected to your account. It can sign in from now on.",
-    "erasure_asked": "The erasure of your account was asked for. Sign in within 30 days to keep it.",
+    "erasure_asked": "The erasure of your account was asked for. Sign in before {when} UTC to keep it. The number of your "
+    "receipt is {receipt}: with it the people who run the site can tell you later that it was done.",
+    "erasure_called_off": "Somebody signed in to your account, and by that its erasure, which had been asked for, is called "
+    "off. Should it go after all, ask for that again in the settings.",
 }
 
 
@@ -75,7 +78,7 @@ def on_security_changed(event: SecurityChanged) -> None:
     """Word to the owner."""
     context = {
         "name": event.name,
-        "words": WORDS[event.what],
+        "words": WORDS[event.what].format_map(event.details),
         "when": event.at.strftime("%Y-%m-%d %H:%M UTC"),
     }
     write_mail(

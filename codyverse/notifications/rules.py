@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from codyverse.accounts.rules import game_date
+from codyverse.core.zones import zone_named
 from codyverse.gamification.badge_catalogue import is_trace
 from codyverse.gamification.explain import goal_text
 
@@ -140,7 +140,7 @@ def is_quiet(at: datetime, time_zone: str, quiet_from: int | None, quiet_until: 
     """Whether the moment lies in the quiet hours, by the clock on the wall there. They may go over midnight."""
     if quiet_from is None or quiet_until is None or quiet_from == quiet_until:
         return False
-    hour = at.astimezone(ZoneInfo(time_zone)).hour
+    hour = at.astimezone(zone_named(time_zone)).hour
     if quiet_from < quiet_until:
         return quiet_from <= hour < quiet_until
     return hour >= quiet_from or hour < quiet_until
@@ -154,7 +154,7 @@ def reminder_date(
     That is when the last active day was yesterday, and people there are awake. The streak must be worth it.
     """
     today = game_date(at, time_zone, day_start_hour)
-    awake = at.astimezone(ZoneInfo(time_zone)).hour in AWAKE
+    awake = at.astimezone(zone_named(time_zone)).hour in AWAKE
     if not awake or streak < SHORTEST_STREAK or last_active != today - timedelta(days=1):
         return None
     return today
@@ -162,7 +162,7 @@ def reminder_date(
 
 def digest_date(at: datetime, time_zone: str, mail_hour: int) -> date | None:
     """The local day whose digest may go out now: from the hour that its reader chose until midnight."""
-    local = at.astimezone(ZoneInfo(time_zone))
+    local = at.astimezone(zone_named(time_zone))
     return local.date() if local.hour >= mail_hour else None
 
 

@@ -25,6 +25,10 @@ from codyverse.web.forms import PasswordForm, PreferencesForm, ProfileForm, Regi
 from codyverse.web.render import page
 
 bp = Blueprint("accounts", __name__)
+STAYS = (
+    "Your account stays: by signing in you have called off its erasure. Should it go after all, ask for that again in "
+    "the settings, under “Your data”."
+)
 REGISTERED = "registered"
 
 
@@ -113,6 +117,8 @@ def signed_in(begun: signing_in.Begun, goal: str | None) -> Response:
     """The session has begun: go on to the path `goal`, or to the dashboard."""
     assert begun.token is not None
     gate.begin_session(begun.token, begun.user_id)
+    if begun.stays:
+        flash(STAYS)
     return redirect(goal or url_for("dashboard.show"), 303)
 
 

@@ -8,9 +8,9 @@ from codyverse.archives import writing
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Invalid
 from codyverse.http import access as gate
-from codyverse.http import seals
 from codyverse.http.access import access, principal
 from codyverse.http.limits import failures_per_person
+from codyverse.web import owner
 from codyverse.web.forms import OwnerForm
 from codyverse.web.render import page
 
@@ -18,7 +18,8 @@ bp = Blueprint("data", __name__)
 
 
 def _page(form: OwnerForm, status: int = 200) -> Response:
-    return page("pages/data/data.html", status, form=form, state=second_factor.state(principal().id))
+    state = second_factor.state(principal().id)
+    return page("pages/data/data.html", status, form=form, state=state, options=owner.options(state))
 
 
 @bp.get("/settings/data")
@@ -46,10 +47,9 @@ def archive() -> Response:
 def erase() -> Response:
     """Ask for the erasure. The receipt stands on this answer and in a mail; nobody is signed in any more."""
     form = OwnerForm()
-    given = (form.text("current_password"), form.text("code"), seals.second_factors())
     try:
         with unit_of_work():
-            leaving = people.leave(principal().id, *given)
+            leaving = people.leave(principal().id, owner.shown(form))
     except Invalid as fault:
         form.take(fault)
         return _page(form, 422)

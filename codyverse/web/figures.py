@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from codyverse.core.recorder import Figure, added, percentile
 from codyverse.core.series import MINUTES, Point, Step
+from codyverse.core.zones import zone_named
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -34,7 +34,7 @@ class Range:
         """A span as its time is told: “14:05” on the reader's wall, a day as “9 Oct” (in UTC, as days are summed)."""
         if self.step == "day":
             return f"{begin.day} {MONTHS[begin.month - 1]}"
-        return f"{begin.astimezone(ZoneInfo(time_zone)):%H:%M}"
+        return f"{begin.astimezone(zone_named(time_zone)):%H:%M}"
 
 
 RANGES = {

@@ -12,7 +12,7 @@ from codyverse.http import seals
 from codyverse.http.access import access, principal
 from codyverse.http.limits import failures_of_second_factor, failures_per_address, failures_per_person
 from codyverse.http.security import safe_next
-from codyverse.web import held
+from codyverse.web import held, owner
 from codyverse.web.accounts import sign_in_page, signed_in
 from codyverse.web.forms import CodeForm, OwnerForm, PasskeyForm, SignInForm
 from codyverse.web.render import page
@@ -27,7 +27,7 @@ def _site() -> Site:
     site = seals.passkey_site()
     if site is None:
         raise NotFound(
-            "The address of this site (the setting BASE_URL) is a bare IP address, for which browsers make no passkeys."
+            "Browsers make passkeys only for sites with a name, and this one has a bare number for an address."
         )
     return site
 
@@ -148,10 +148,9 @@ def add() -> Response:
 def remove(passkey_id: int) -> Response:
     """Take one of one's own passkeys away."""
     form = OwnerForm()
-    given = (form.text("current_password"), form.text("code"), seals.second_factors())
     try:
         with unit_of_work():
-            passkeys.remove(principal().id, passkey_id, *given)
+            passkeys.remove(principal().id, passkey_id, owner.shown(form))
     except Invalid as fault:
         form.take(fault)
         return _remove_page(passkey_id, form, 422)
@@ -166,7 +165,16 @@ def _remove_page(passkey_id: int, form: OwnerForm, status: int = 200) -> Respons
         raise NotFound("There is no such passkey.")
     state = second_factor.state(who.id)
     is_last = state.passkeys == 1 and not state.app
-    return page("pages/security/passkey_remove.html", status, form=form, passkey=found, is_last=is_last)
+    options = owner.options(state) if is_last else ""
+    return page(
+        "pages/security/passkey_remove.html",
+        status,
+        form=form,
+        passkey=found,
+        is_last=is_last,
+        state=state,
+        options=options,
+    )
 
 
 @bp.get("/settings/security/passkeys/<id:passkey_id>/remove")

@@ -4,7 +4,6 @@ from datetime import date, datetime
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import (
     Flask,
@@ -21,6 +20,7 @@ from markupsafe import Markup
 
 from codyverse.core.clock import now
 from codyverse.core.resilience import is_unconfirmed
+from codyverse.core.zones import zone_named
 from codyverse.courses.queries import CourseCard
 from codyverse.gamification import queries as game
 from codyverse.http.access import principal_or_none
@@ -56,7 +56,7 @@ def shared(given: dict[str, Any]) -> dict[str, Any]:
 
 def local_time(moment: datetime, time_zone: str) -> str:
     """A moment as the clock on the wall there shows it: “9 October 2026, 14:05”. A filter of the templates."""
-    local = moment.astimezone(ZoneInfo(time_zone))
+    local = moment.astimezone(zone_named(time_zone))
     return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
 
 

@@ -13,7 +13,7 @@ from codyverse.http import seals
 from codyverse.http.access import access, principal
 from codyverse.http.limits import failures_of_second_factor, failures_per_address, failures_per_person
 from codyverse.http.security import safe_next
-from codyverse.web import held
+from codyverse.web import held, owner
 from codyverse.web.accounts import signed_in
 from codyverse.web.forms import CodeForm, OwnerForm
 from codyverse.web.render import page
@@ -97,6 +97,7 @@ def _app_page(form: OwnerForm | None = None, status: int = 200) -> Response:
         secret=secret or "",
         address=address,
         picture=picture(address) if secret else "",
+        options=owner.options(state) if state.app else "",
     )
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -164,10 +165,9 @@ def stop() -> Response:
 def turn_off() -> Response:
     """The app is asked for no longer."""
     form = OwnerForm()
-    given = (form.text("current_password"), form.text("code"), seals.second_factors())
     try:
         with unit_of_work():
-            second_factor.turn_off_app(principal().id, *given)
+            second_factor.turn_off_app(principal().id, owner.shown(form))
     except Invalid as fault:
         form.take(fault)
         return _app_page(form, 422)
@@ -179,7 +179,8 @@ def turn_off() -> Response:
 
 
 def _renew_page(form: OwnerForm, status: int = 200) -> Response:
-    return page("pages/security/codes.html", status, form=form, state=second_factor.state(principal().id))
+    state = second_factor.state(principal().id)
+    return page("pages/security/codes.html", status, form=form, state=state, options=owner.options(state))
 
 
 @bp.get("/settings/security/codes")
@@ -195,10 +196,9 @@ def codes() -> Response:
 def renew() -> Response:
     """New recovery codes in place of the old ones. Sending it again needs another code, and makes others."""
     form = OwnerForm()
-    given = (form.text("current_password"), form.text("code"), seals.second_factors())
     try:
         with unit_of_work():
-            made = second_factor.renew_codes(principal().id, *given)
+            made = second_factor.renew_codes(principal().id, owner.shown(form))
     except Invalid as fault:
         form.take(fault)
         return _renew_page(form, 422)

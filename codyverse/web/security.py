@@ -8,6 +8,7 @@ from codyverse.accounts import mail_addresses, people, second_factor, sessions
 from codyverse.core.database import unit_of_work
 from codyverse.core.errors import Conflict, Invalid
 from codyverse.http import access as gate
+from codyverse.http import seals
 from codyverse.http.access import access, principal
 from codyverse.http.limits import failures_per_person
 from codyverse.web.agents import spoken
@@ -26,6 +27,7 @@ def show() -> Response:
         "pages/security/overview.html",
         person=people.person(who.id),
         state=second_factor.state(who.id),
+        possible=seals.passkey_site() is not None,
         sessions=len(sessions.sessions_of(who.id)),
     )
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
+from psycopg2.extensions import parse_dsn
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from codyverse import create_app
 from codyverse.accounts import people
 from codyverse.archives import erasures
-from codyverse.backups import container, restoring
+from codyverse.backups import container, postgres, restoring
 from codyverse.core.database import db, session, unit_of_work
 from codyverse.gamification import services as gamification
 from tests.cli.programs import flask
@@ -301,6 +303,50 @@ def test_a_restore_without_any_list_says_so(site: Flask, backup: Path, cluster: 
     assert "was not there: nobody who was erased after the backup could be" in warned
 
 
+DAMAGED = {
+    "no text": b"\xff\xfe\x00rubbish\n",
+    "cut off": b"a" * 64 + b"\n" + b"b" * 30,
+    "something else": "no hash at all, für niemanden\n".encode(),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_list_is_found_before_anything_is_restored(
+    backup: Path, cluster: str, tmp_path: Path, what: str
+) -> None:
+    damaged = (tmp_path / "data" if what == "no text" else backup.parent) / "erasures.txt"
+    damaged.parent.mkdir(exist_ok=True)
+    damaged.write_bytes(DAMAGED[what])
+    with empty_site(cluster) as fresh:
+        keep_data_in(fresh, tmp_path / "data")
+        result = run(fresh, "restore", str(backup), "--verify")
+        assert result.exit_code == 1
+        assert f"Error: {damaged}, the list of those who were erased, is damaged: entry " in result.output
+        assert "Put a whole copy in its place" in result.output
+        assert result.output.endswith("Nothing was restored.\n")
+        assert tables(fresh) == 0
+    damaged.unlink()
+    with empty_site(cluster) as fresh:
+        keep_data_in(fresh, tmp_path / "data")
+        assert run(fresh, "restore", str(backup)).exit_code == 0
+
+
+def test_a_list_that_cannot_be_written_down_costs_no_answer(site: Flask, tmp_path: Path) -> None:
+    keep_data_in(site, tmp_path)
+    kept = tmp_path / "erasures.txt"
+    kept.write_bytes(b"\xff")
+    erased = run(site, "users", "erase", "ada@example.org", "--now", "--yes")
+    assert (erased.exit_code, "Receipt: " in erased.output) == (1, True)
+    assert "It is erased. But " in erased.output
+    made = run(site, "backup", str(tmp_path / "new.codyverse"))
+    assert (made.exit_code, "but not the list beside it" in made.output) == (1, True)
+    assert kept.read_bytes() == b"\xff"
+    kept.unlink()
+    kept.mkdir()
+    unreadable = run(site, "restore", str(tmp_path / "new.codyverse"))
+    assert (unreadable.exit_code, "cannot be read: " in unreadable.output) == (1, True)
+
+
 def test_a_restored_database_that_does_not_agree_is_told(site: Flask, tmp_path: Path, cluster: str) -> None:
     path = tmp_path / "wrong.codyverse"
     with unit_of_work():
@@ -309,6 +355,61 @@ def test_a_restored_database_that_does_not_agree_is_told(site: Flask, tmp_path: 
     with empty_site(cluster) as fresh:
         result = run(fresh, "restore", str(path), "--verify")
         assert (result.exit_code, "ledger: learner" in result.output) == (1, True)
+
+
+def told_otherwise(url: str, folder: Path) -> dict[str, dict[str, str]]:
+    """The same database, in ways that libpq and the site understand."""
+    to = make_url(url)
+    host, passwords, services = to.query["host"], folder / "passwords", folder / "services"
+    passwords.write_text("*:*:*:*:none\n")
+    passwords.chmod(0o600)
+    services.write_text(f"[cody]\nhost={host}\nuser={to.username}\ndbname={to.database}\n")
+    query = f"host={host}&user={to.username}&password=none&sslmode=disable&options=-csearch_path%3Dpublic"
+    files = {"PGPASSFILE": str(passwords)}
+    return {
+        "in the query": {"DATABASE_URL": f"postgresql:///{to.database}?{query}"},
+        "in the environment": {"DATABASE_URL": f"postgresql:///{to.database}", "PGUSER": str(to.username)}
+        | {"PGHOST": str(host)}
+        | files,
+        "as a service": {"DATABASE_URL": "postgresql:///?service=cody", "PGSERVICEFILE": str(services)}
+        | files,
+    }
+
+
+def test_a_backup_reaches_whatever_database_the_site_reaches(
+    site: Flask, cluster: str, tmp_path: Path
+) -> None:
+    url = site.extensions["settings"].database_url
+    for number, (way, env) in enumerate(told_otherwise(url, tmp_path).items()):
+        made = flask("", "backup", str(tmp_path / f"{number}.codyverse"), **env)
+        assert made.returncode == 0, (way, made.stderr)
+        doctor = json.loads(flask("", "doctor", "--json", **env).stdout)
+        states = {each["name"]: each["state"] for each in doctor["findings"]}
+        assert (states["database"], states["pg_dump"]) == ("good", "good"), (way, doctor)
+    with empty_site(cluster) as fresh:
+        env = told_otherwise(fresh.extensions["settings"].database_url, tmp_path)["as a service"]
+        env |= {"CODYVERSE_DATA": str(tmp_path / "data")}
+        restored = flask("", "restore", "--verify", str(tmp_path / "0.codyverse"), **env)
+        assert restored.returncode == 0, restored.stderr
+
+
+def test_no_password_stands_on_a_command_line() -> None:
+    url = "postgresql+psycopg2://ada:s3cret%40x@db/cody?sslmode=verify-full&sslrootcert=/etc/a b.pem"
+    told = postgres.target(f"{url}&sslcert=/c&sslkey=/k&options=-csearch_path%3Dx")
+    assert "s3cret" not in told.words
+    assert told.environment["PGPASSWORD"] == "s3cret@x"
+    assert parse_dsn(told.words) == {
+        "user": "ada",
+        "host": "db",
+        "dbname": "cody",
+        "sslmode": "verify-full",
+        "sslcert": "/c",
+        "sslrootcert": "/etc/a b.pem",
+        "sslkey": "/k",
+        "options": "-csearch_path=x",
+    }
+    with pytest.raises(container.Unusable, match="use a key file without a password"):
+        postgres.target(f"{url}&sslpassword=x")
 
 
 def test_names_and_places(site: Flask, backup: Path, tmp_path: Path) -> None:

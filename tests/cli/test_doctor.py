@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from codyverse import create_app, doctor
+from codyverse import create_app, doctor, jobs
+from codyverse.core import job_runs
 from codyverse.core.clock import now
 from codyverse.core.database import db, session
 from tests.cli.programs import flask
@@ -22,9 +23,16 @@ from tests.domains.study import Plan, make_course
 @pytest.fixture
 def site(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     make_course(Plan())
-    session.remove()
+    all_jobs_ran(now())
     use(app, monkeypatch, data_dir=tmp_path, backup_dir=tmp_path / "backups")
     return app
+
+
+def all_jobs_ran(at: datetime, fault: str = "") -> None:
+    for each in jobs.JOBS:
+        job_runs.note(each.name, at, 0.1, "", fault)
+    session.commit()
+    session.remove()
 
 
 def use(app: Flask, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
@@ -63,11 +71,15 @@ def test_the_words_for_people(site: Flask) -> None:
 FAULTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("pool", "up to 508 connections are wanted", "set POOL_MAX=", {"pool_max": 500}),
     ("mail", "does not take mail", "check SMTP_URL", {"smtp_url": "smtp://127.0.0.1:9", "smtp_timeout_s": 1}),
+    ("secrets", "cannot be read", "mend /nowhere/key", {"backup_key_file": Path("/nowhere/key")}),
+    ("disk", "nothing can be written to /proc/nope", "BACKUP_DIR", {"backup_dir": Path("/proc/nope")}),
     (
-        "secrets",
-        "is not there, so backups cannot be made",
-        "write a key",
-        {"backup_key_file": Path("/nowhere/key")},
+        *("provider", "http://127.0.0.1:9 does not answer", "check OIDC_ISSUER"),
+        {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "x", "oidc_client_secret": "y"},
+    ),
+    (
+        *("pg_dump", "backups cannot be made: pg_dump failed: ", "check DATABASE_URL"),
+        {"stream_database_url": "postgresql://nobody@127.0.0.1:9/none"},
     ),
     ("cache", "Valkey or Redis is", "check REDIS_URL", {"redis_url": "redis://127.0.0.1:9/0"}),
 ]
@@ -96,6 +108,34 @@ def test_a_secret_that_others_can_read(site: Flask, tmp_path: Path) -> None:
     assert examined(site)["secrets"]["state"] == "good"
 
 
+def test_the_key_of_the_backups(site: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = tmp_path / "backup.key"
+    use(site, monkeypatch, backup_key_file=key)
+    key.write_text("short")
+    key.chmod(0o600)
+    found = examined(site, code=1)["secrets"]
+    assert (found["state"], f"The key in {key} is too short" in found["says"]) == ("fault", True)
+    key.write_text("long enough to be a key")
+    key.chmod(0o666)
+    assert examined(site, code=1)["secrets"]["mend"] == f"chmod 600 {key}"
+    key.chmod(0o600)
+    assert examined(site)["secrets"]["state"] == "good"
+
+
+def test_replicas(cluster: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that is away, and one that is no replica."""
+    urls = f"postgresql://nobody@127.0.0.1:9/none {named(cluster, 'postgres')}"
+    made = create_app(
+        settings_for(named(cluster, "postgres"), REPLICA_URLS=urls, REDIS_URL="redis://127.0.0.1:9/0")
+    )
+    with made.app_context():
+        found = {each.name: each for each in doctor.examine()}["replicas"]
+        db.engine.dispose()
+    assert (found.state, "replica-1: " in found.says) == ("fault", True)
+    assert "replica-2: it is no replica" in found.says
+    assert "REPLICA_URLS" in found.mend
+
+
 def test_migrations(site: Flask) -> None:
     session.execute(text("update alembic_version set version_num = '0001'"))
     session.commit()
@@ -107,19 +147,77 @@ def test_migrations(site: Flask) -> None:
     assert found["mend"] == "install the version that was here before"
 
 
-def test_work_that_nobody_does(site: Flask) -> None:
-    late = now() - timedelta(hours=1)
+def a_mail_is_late() -> None:
     session.execute(
         text("""
             insert into mails (recipient, kind, source, context, created_at, expires_at, next_try_at)
             values ('a@example.org', 'digest', 'x', '{}', :at, :at, :at)
         """),
-        {"at": late},
+        {"at": now() - timedelta(hours=1)},
     )
     session.commit()
+
+
+def test_work_that_nobody_does(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_mail_is_late()
+    use(site, monkeypatch, smtp_url="smtp://127.0.0.1:9", smtp_timeout_s=1)
     found = examined(site, code=1)["worker"]
-    assert "1 mails and 0 webhooks should have been sent" in found["says"]
+    assert "1 mail and 0 webhooks should have been sent" in found["says"]
     assert "flask worker" in found["mend"]
+
+
+def test_without_a_mail_server_mails_wait_by_right(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_mail_is_late()
+    found = examined(site)
+    assert (found["worker"]["state"], found["mail"]["state"]) == ("good", "good")
+    assert "/dev/mail" in found["mail"]["says"]
+    use(site, monkeypatch, environment="production")
+    found = examined(site)
+    assert (found["worker"]["state"], found["mail"]["state"]) == ("good", "look")
+    assert "mails stay unsent" in found["mail"]["says"]
+
+
+def test_a_worker_that_is_not_there(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In development it is to be looked at; where strangers come it is a fault."""
+
+    def seen() -> str:
+        assert examined(site)["worker"]["state"] == "look"
+        with monkeypatch.context() as patch:
+            use(site, patch, environment="production")
+            found = examined(site, code=1)["worker"]
+        assert (found["state"], "flask worker" in found["mend"]) == ("fault", True)
+        return found["says"]
+
+    session.execute(text("delete from job_runs"))
+    session.commit()
+    assert seen().startswith("no worker ever ran here")
+    all_jobs_ran(now() - timedelta(hours=3))
+    says = seen()
+    assert "these should have run again: streak-reminders, digests, mails, webhooks" in says
+    all_jobs_ran(now())
+    assert examined(site)["worker"]["state"] == "good"
+    use(site, monkeypatch, metrics_every_s=10)
+    assert seen() == "no worker was heard of in the last minutes"
+    for kind in ("web", "worker"):
+        session.execute(
+            text("""
+                insert into instances (name, kind, started_at, seen_at, every, memory, memory_limit, cpu, threads, busy,
+                                       pool_in_use, pool_most, streams)
+                values (:kind, :kind, now(), :at, 10, 1, 2, 0, 1, 0, 0, 1, 0)
+            """),
+            {"kind": kind, "at": now()},
+        )
+        session.commit()
+        assert examined(site)["worker"]["state"] == ("good" if kind == "worker" else "look")
+
+
+def test_jobs_that_fail_again_and_again(site: Flask) -> None:
+    for _ in range(3):
+        assert examined(site)["worker"]["state"] == "good"
+        all_jobs_ran(now(), fault="KeyError")
+    found = examined(site, code=1)["worker"]
+    assert "streak-reminders (KeyError)" in found["says"]
+    assert "flask jobs list" in found["mend"]
 
 
 def test_courses(site: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

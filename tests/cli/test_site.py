@@ -6,9 +6,11 @@ import socket
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
+from sqlalchemy import text
 
 from codyverse import create_app, jobs
-from codyverse.core import job_runs
+from codyverse.core import heartbeat, job_runs
+from codyverse.core.database import session
 from codyverse.core.errors import Conflict, DomainError
 from tests.conftest import settings_for
 from tests.domains.study import Plan, do_lesson, make_course
@@ -34,6 +36,26 @@ def test_health_of_a_site_that_is_well(runner: FlaskCliRunner) -> None:
     assert "The site is healthy." in runner.invoke(args=["health"]).output
 
 
+def test_health_says_what_was_not_heard_of(
+    runner: FlaskCliRunner, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = runner.invoke(args=["health"]).output
+    assert "Which processes run is not written down, for METRICS_EVERY_S is 0." in said
+    settings = app.extensions["settings"].model_copy(update={"metrics_every_s": 10})
+    monkeypatch.setitem(app.extensions, "settings", settings)
+    said = runner.invoke(args=["health"]).output
+    assert said.startswith("The site is degraded.\n")
+    assert "No web process was heard of" in said
+    assert "No worker was heard of" in said
+    for kind in ("web", "worker"):
+        heart = heartbeat.Heartbeat(app, 10, 4, 20, 2**40)
+        heart.kind = kind
+        heart.beat()
+        session.execute(text("update instances set name = kind"))
+    said = runner.invoke(args=["health"]).output
+    assert (said.startswith("The site is healthy.\n"), "heard of" in said) == (True, False), said
+
+
 def test_health_is_critical_without_a_database() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -45,8 +67,6 @@ def test_health_is_critical_without_a_database() -> None:
 
 
 def test_the_fullest_process_decides_about_memory(runner: FlaskCliRunner, app: Flask) -> None:
-    from codyverse.core import heartbeat
-
     heart = heartbeat.Heartbeat(app, 10, 4, 20, 10 * 2**20)
     heart.beat()
     done = runner.invoke(args=["health", "--json"])

@@ -119,6 +119,31 @@ def test_the_list(app: Flask) -> None:
         assert run(app, "list", "--limit", limit)[0] == 2
 
 
+def test_the_list_marks_who_goes_and_who_is_gone(app: Flask) -> None:
+    make_user(email=ADA)
+    gone = make_user(email="ben@example.org")
+    assert run(app, "erase", ADA, "--yes")[0] == 0
+    assert run(app, "erase", "ben@example.org", "--now", "--yes")[0] == 0
+    leaving, erased = rows(app)
+    after = str(leaving["eraseAfter"])[:10]
+    assert (leaving["erased"], erased["erased"], erased["eraseAfter"]) == (False, True, None)
+    first, second = run(app, "list")[1].splitlines()
+    assert first.endswith(f"(erased after {after}, unless they sign in)")
+    assert second.endswith("(erased)")
+    for words in (
+        ("set-role", "{}", "operator"),
+        ("export", "{}"),
+        ("erase", "{}", "--yes"),
+        ("reset-link", "{}"),
+    ):
+        code, said = run(app, *(word.format(f"erased-{gone}@invalid") for word in words))
+        assert (code, "was erased: nothing can be done with what is left." in said) == (1, True), (
+            words,
+            said,
+        )
+    assert [row["role"] for row in rows(app)] == ["learner", "learner"]
+
+
 def test_roles(app: Flask) -> None:
     make_user(email=ADA)
     for role in ("operator", "operator", "learner"):

@@ -98,6 +98,18 @@ def test_made_and_signed_in_with(page: Page) -> None:
     page.get_by_label("Code").fill(code)
     page.locator("form[action='/login/second'] [type=submit]").click()
     page.wait_for_url("**/dashboard")
+    page.goto("/settings/security/codes")
+    page.get_by_text("Or leave the code empty").wait_for()
+    assert faults(page) == []
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Make new codes").click()
+    page.get_by_role("heading", name="Your new recovery codes").wait_for()
+    fresh = page.locator("#new-codes code").first.inner_text()
+    page.goto("/settings/security/codes")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_label("Code").fill(fresh)
+    page.get_by_role("button", name="Make new codes").click()
+    page.get_by_role("heading", name="Your new recovery codes").wait_for()
 
 
 def _out(page: Page) -> None:

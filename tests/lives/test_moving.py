@@ -3,6 +3,8 @@
 import io
 import json
 import random
+import re
+import resource
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -192,6 +194,109 @@ def changed(packed: bytes, change: Any) -> bytes:
     return made.getvalue()
 
 
+def user(**wrong: Any) -> Any:
+    """A change of the archive's account."""
+    return lambda data: data["tables"]["users"][0].update(wrong)
+
+
+def first(table: str, **wrong: Any) -> Any:
+    return lambda data: data["tables"][table][0].update(wrong)
+
+
+def preferring(**wrong: Any) -> Any:
+    return lambda data: data["tables"]["users"][0]["preferences"].update(wrong)
+
+
+BAD_VALUES: dict[str, tuple[Any, str]] = {
+    "zone": (user(time_zone="Mars/X"), "users.time_zone is 'Mars/X'"),
+    "theme": (preferring(theme=5), "users.preferences.theme is '5'"),
+    "hidden": (preferring(hidden=7), "users.preferences.hidden is '7'"),
+    "a hidden one": (preferring(hidden=[{}]), "users.preferences.hidden"),
+    "motion": (preferring(reduced_motion=1), "users.preferences.reduced_motion"),
+    "a choice": (preferring(magic=True), "There is no such choice here"),
+    "preferences": (user(preferences=[]), "users.preferences is '[]'"),
+    "address": (user(email="not an address"), "users.email is 'not an address'"),
+    "erased": (user(email="erased-14@invalid"), "users.email is 'erased-14@invalid'"),
+    "number": (user(email=5), "users.email is '5'"),
+    "no name": (user(display_name=" "), "users.display_name"),
+    "locale": (user(locale="xx"), "It is one of en."),
+    "hour": (user(day_start_hour=24), "It is one of 0 to 23."),
+    "no hour": (user(day_start_hour=None), "users.day_start_hour is 'None'"),
+    "far day": (user(last_game_date="9999-12-31"), "users.last_game_date is 9999-12-31"),
+    "no clock": (user(created_at="2026-01-01T00:00:00"), "users.created_at is '2026-01-01T00:00:00'"),
+    "a fact's zone": (first("zone_facts", time_zone="Mars/X"), "zone_facts.time_zone is 'Mars/X'"),
+    "a fact's hour": (first("zone_facts", day_start_hour=99), "zone_facts.day_start_hour is '99'"),
+    "shown": (first("public_profiles", shown="x"), "public_profiles.shown is 'x'"),
+    "a shown one": (first("public_profiles", shown=["x"]), "badges, level, streak, lessons"),
+    "handle": (first("public_profiles", handle="admin"), "kept for the site"),
+    "mails": (first("notification_choices", mail_kinds=["x"]), "notification_choices.mail_kinds"),
+    "news": (first("notifications", details={}), "notifications.details"),
+    "score": (first("attempts", score="abc"), "attempts.score is 'abc'"),
+    "no score": (first("attempts", score=float("nan")), "or it is damaged"),
+    "huge score": (first("lesson_progress", best_score=1e300), "a row of lesson_progress"),
+    "seconds": (first("attempts", seconds=-5), "attempts.seconds is -5, less than nought"),
+    "truth": (first("attempts", seconds=True), "attempts.seconds is 'True'"),
+    "large": (first("attempts", seconds=2**40), "a row of attempts"),
+    "nothing": (first("answers", correct=None), "a row of answers whose correct is missing"),
+    "xp": (first("players", xp=99999999), "do not agree: xp: 99999999, but "),
+    "a badge": (first("earned_badges", badge="made-up"), "do not agree: "),
+    "a text": (first("ledger_entries", rule="\ud800"), "cannot be: "),
+}
+
+
+def test_one_bad_value_and_the_whole_archive_is_refused_in_a_sentence(
+    here: Flask, there: Flask, tmp_path: Path
+) -> None:
+    with here.app_context():
+        packed = exported(here, a_life(load(tmp_path / "here")))
+    with there.app_context():
+        load(tmp_path / "there")
+        session.remove()
+    run = there.test_cli_runner().invoke
+    file = tmp_path / "bad.zip"
+    for what, (change, told) in BAD_VALUES.items():
+        file.write_bytes(changed(packed, change))
+        for words in ([], ["--dry-run"]):
+            refused = run(args=["users", "import", str(file), *words])
+            assert refused.exit_code == 1, what
+            assert refused.output.startswith("Error: "), (what, refused.output, refused.exception)
+            assert told in refused.output, (what, refused.output)
+            assert not re.search(r"(ck|uq|fk|pk)_", refused.output), refused.output
+    with there.app_context():
+        for table in carried():
+            assert session.execute(text(f"select count(*) from {table}")).scalar_one() == 0
+        session.remove()
+    file.write_bytes(packed)
+    assert run(args=["users", "import", str(file)]).exit_code == 0, "the file itself is good"
+
+
+def packed_with(data: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytearray:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as file:
+        file.writestr("data.json", data)
+    return bytearray(made.getvalue())
+
+
+def test_damaged_archives_are_refused_in_a_sentence(there: Flask, tmp_path: Path) -> None:
+    plain = json.dumps({"format": 1, "filler": list(range(2000))}).encode()
+    flipped, encrypted, unknown = packed_with(plain), packed_with(plain), packed_with(plain)
+    flipped[200:210] = bytes(10)
+    directory = encrypted.index(b"PK\x01\x02")
+    encrypted[6] |= 1
+    encrypted[directory + 8] |= 1
+    unknown[8] = unknown[directory + 10] = 77
+    squeezed = packed_with(plain, zipfile.ZIP_LZMA)
+    squeezed[60:80] = bytes(20)
+    deep = packed_with(b"[" * 100_000)
+    run = there.test_cli_runner().invoke
+    file = tmp_path / "rubbish.zip"
+    for rubbish in (flipped, encrypted, unknown, squeezed, deep, packed_with(b"[]"), packed_with(b"\xff")):
+        file.write_bytes(rubbish)
+        refused = run(args=["users", "import", str(file)])
+        told = "Error: This is no archive of Cody Verse, or it is damaged. Take the file"
+        assert (refused.exit_code, refused.output.startswith(told)) == (1, True), refused.output
+
+
 def test_what_cannot_be_is_refused_and_nothing_is_left_of_it(
     here: Flask, there: Flask, tmp_path: Path
 ) -> None:
@@ -258,3 +363,24 @@ def test_the_commands(here: Flask, there: Flask, tmp_path: Path) -> None:
     file.write_bytes(b"rubbish")
     bad = run(args=["users", "import", str(file)])
     assert (bad.exit_code, "no archive of Cody Verse" in bad.output) == (1, True)
+
+
+def test_an_export_that_cannot_be_finished_leaves_no_file(here: Flask, tmp_path: Path) -> None:
+    """The limit of this process for files stands for a disk that is full."""
+    with here.app_context():
+        make_user(email=ADA)
+        session.remove()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        failed = here.test_cli_runner().invoke(args=["users", "export", ADA, "--to", str(tmp_path / "a.zip")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (failed.exit_code, "a.zip cannot be written: File too large." in failed.output) == (1, True)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+    done = here.test_cli_runner().invoke(args=["users", "export", ADA, "--to", str(tmp_path / "a.zip")])
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.zip"]
+    assert zipfile.ZipFile(tmp_path / "a.zip").testzip() is None
+    nowhere = here.test_cli_runner().invoke(args=["users", "export", ADA, "--to", str(tmp_path / "x" / "a")])
+    assert (nowhere.exit_code, "cannot be written: No such file" in nowhere.output) == (1, True)

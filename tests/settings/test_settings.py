@@ -262,6 +262,26 @@ def test_secrets_are_never_repeated() -> None:
         ({"METRICS_NETWORKS": "0.0.0.0/0"}, "METRICS_NETWORKS=0.0.0.0/0 is refused in production"),
         ({"METRICS_NETWORKS": "10.0.0.0/8 ::/0"}, "METRICS_NETWORKS=10.0.0.0/8 ::/0 is refused"),
         (
+            {"BASE_URL": "https://l.example.org:99999"},
+            "BASE_URL=https://l.example.org:99999 names a port that there is not, for ports go from 1 to 65535: write",
+        ),
+        ({"BASE_URL": "https://l.example.org:0"}, "BASE_URL=https://l.example.org:0 names a port that"),
+        ({"BASE_URL": "https://l.example.org:x"}, "BASE_URL=https://l.example.org:x names a port that"),
+        ({"BASE_URL": "https://[::1"}, "BASE_URL=https://[::1 cannot be read as an address: write"),
+        (
+            {"BASE_URL": "https://ada:hunter2@l.example.org"},
+            "BASE_URL holds a user or a password, which every link in a mail would show: write",
+        ),
+        ({"DATABASE_URL": "postgresql://cody@db:99999/cody"}, "DATABASE_URL names a port that there is not"),
+        ({"STREAM_DATABASE_URL": "postgresql://cody@db:0/cody"}, "STREAM_DATABASE_URL names a port that"),
+        ({"REDIS_URL": "redis://valkey:99999/0"}, "REDIS_URL names a port that there is not"),
+        ({"OIDC_ISSUER": "https://id.example.org:70000"}, "OIDC_ISSUER=https://id.example.org:70000 names a"),
+        (
+            {"RATELIMIT_DEFAULT": "0 per minute"},
+            "RATELIMIT_DEFAULT=0 per minute is a rate limit that would refuse everybody: write a limit like",
+        ),
+        ({"RATELIMIT_SIGN_IN": "5 per minute;0 per hour"}, "RATELIMIT_SIGN_IN=5 per minute;0 per hour is"),
+        (
             {"BASE_URL": "https://example.org/path"},
             "BASE_URL=https://example.org/path has something behind the host",
         ),

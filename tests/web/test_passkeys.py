@@ -232,5 +232,81 @@ def test_a_bare_ip_address_has_none(app: Flask, learner: Visitor) -> None:
     app.extensions["settings"] = named.model_copy(update={"base_url": "http://127.0.0.1:8000"})
     assert seals.passkey_site() is None
     assert not Visitor(app).get("/login").css("form[data-passkey]")
-    assert "(the setting BASE_URL) is a bare IP address" in learner.get(KEYS).text
+    assert "this one has a bare number for an address" in learner.get(KEYS).text
     learner.post(KEYS, {"current_password": PASSWORD}, status=404)
+
+
+def owner_form(visitor: Visitor, path: str, action: str, device: Authenticator, status: int = 303) -> Page:
+    """The form with the password, and what the browser's script puts in when the code is left empty."""
+    page = visitor.get(path)
+    given = {"current_password": PASSWORD, "code": "", "credential": device.sign(options(page))}
+    return visitor.submit(page, action, given, status=status)
+
+
+CODES_PAGE = "/settings/security/codes"
+
+
+def test_without_codes_at_hand_the_passkey_shows_the_owner(app: Flask) -> None:
+    visitor, device, codes = with_passkey(app)
+    device.verifies = False  # a touch is enough: the password is given too
+    renewed = owner_form(visitor, CODES_PAGE, CODES_PAGE, device, 200)
+    fresh = [each.text_content() for each in renewed.css("#new-codes code")]
+    assert (len(fresh), set(fresh) & set(codes)) == (10, set())
+    [link] = [each.get("href") for each in visitor.get(KEYS).css("a[href$=remove]")]
+    owner_form(visitor, link, link, device)
+    assert "Not set up" in visitor.get("/settings/security").text
+    device = Authenticator(ORIGIN)
+    assert add(visitor, device, status=200).css("#new-codes code")
+    gone = owner_form(visitor, "/settings/data", "/settings/data/erase", device, 200)
+    assert "Your receipt" in gone.text
+    assert not is_in(visitor)
+
+
+def test_a_passkey_of_somebody_else_or_for_something_else_shows_nothing(app: Flask) -> None:
+    visitor, device, _ = with_passkey(app)
+    ben, bens, _ = with_passkey(app, BEN)
+    mine = device.sign(options(visitor.get(CODES_PAGE)))
+    wrong = {
+        "another's challenge": device.sign(options(ben.get(CODES_PAGE))),
+        "another's passkey": bens.sign(options(visitor.get(CODES_PAGE))),
+        "a sign-in": device.sign(asked(Visitor(app))),
+        "rubbish": "{}",
+    }
+    for what, credential in wrong.items():
+        given = {"current_password": PASSWORD, "credential": credential}
+        assert "was not taken" in visitor.post(CODES_PAGE, given, status=422).text, what
+    no_password = {"current_password": "x", "credential": mine}
+    assert "not your current password" in visitor.post(CODES_PAGE, no_password, status=422).text
+    visitor.post(CODES_PAGE, {"current_password": PASSWORD, "credential": mine}, status=200)
+    again = {"current_password": PASSWORD, "credential": mine}
+    assert "was not taken" in visitor.post(CODES_PAGE, again, status=422).text
+    nothing = visitor.post(CODES_PAGE, {"current_password": PASSWORD, "credential": ""}, status=422)
+    assert "does not fit" in nothing.text
+
+
+def test_pages_speak_only_of_factors_that_are_there(app: Flask) -> None:
+    visitor, _, _ = with_passkey(app)
+    assert "From your authenticator app" not in visitor.get(CODES_PAGE).text
+    assert "One of the recovery codes that you have." in visitor.get(CODES_PAGE).text
+    assert "From your authenticator app" not in visitor.get("/settings/data").text
+    setting_up = visitor.get("/settings/security/app").text
+    assert "At the end you get ten recovery codes" not in setting_up
+    assert "The recovery codes that you have stay good." in setting_up
+    make_user(email=BEN)
+    assert (
+        "At the end you get ten recovery codes"
+        in Visitor(app).sign_in(BEN).get("/settings/security/app").text
+    )
+
+
+def test_a_site_without_a_name_offers_no_passkey(app: Flask) -> None:
+    app.extensions["settings"] = app.extensions["settings"].model_copy(
+        update={"base_url": "http://192.0.2.7"}
+    )
+    make_user(email=ADA)
+    visitor = Visitor(app).sign_in(ADA)
+    overview = visitor.get("/settings/security")
+    assert "asskey" not in overview.text
+    told = visitor.get(KEYS).text
+    assert "this one has a bare number for an address" in told
+    assert "BASE_URL" not in told + visitor.post(KEYS, {"current_password": PASSWORD}, status=404).text

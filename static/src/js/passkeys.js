@@ -44,12 +44,17 @@ function written(credential) {
 
 whenReady("form[data-passkey]", (form) => {
   if (!window.PublicKeyCredential) return;
-  const button = form.querySelector("button");
+  const button = form.querySelector("[type=submit]");
   const told = form.querySelector("[data-told]");
   const makes = form.dataset.passkey === "create";
   form.hidden = false;
+  form.querySelector("[data-offer]")?.removeAttribute("hidden");
   form.addEventListener("submit", async (event) => {
-    if (form.elements.credential.value || !form.reportValidity()) return;
+    if (form.elements.credential.value || form.elements.code?.value) return;
+    if (!form.reportValidity()) {
+      event.preventDefault();
+      return;
+    }
     event.preventDefault();
     button.disabled = true;
     told.textContent = "";
