@@ -34,7 +34,15 @@ class LedgerEntry(Base):
     __table_args__ = (
         CheckConstraint("currency in ('xp', 'coins', 'gems')", name="currency"),
         CheckConstraint("amount <> 0", name="amount"),
-        Index("uq_ledger_entries_once", "user_id", "currency", "rule", "source", unique=True),
+        Index(
+            "uq_ledger_entries_once",
+            "user_id",
+            "currency",
+            "rule",
+            "source",
+            unique=True,
+            postgresql_include=["amount"],
+        ),
         Index("ix_ledger_entries_user_id_id", "user_id", "id"),
         Index("ix_ledger_entries_attempt_id", "attempt_id", postgresql_where=text("attempt_id is not null")),
     )

@@ -343,6 +343,7 @@ _FINISHED = text("""
            not exists (
                select from attempts as earlier
                where earlier.user_id = attempt.user_id and earlier.local_date = attempt.local_date
+                   and earlier.completed_at >= attempt.completed_at - interval '7 days'
                    and (earlier.completed_at, earlier.id) < (attempt.completed_at, attempt.id)
            ) as first_of_day
     from attempts as attempt left join players as player on player.user_id = attempt.user_id

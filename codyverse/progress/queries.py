@@ -147,19 +147,21 @@ _OPEN_LESSON = (
     .order_by(Attempt.last_event_at.desc(), Attempt.id.desc())
     .limit(1)
 )
-_LAST_DONE = (
-    select(func.max(LessonProgress.last_completed_at))
+_WORKED_ON = (
+    select(Lesson.course_id, func.max(LessonProgress.last_completed_at).label("last_done"))
     .join(Lesson, Lesson.id == LessonProgress.lesson_id)
-    .where(LessonProgress.user_id == bindparam("user_id"), Lesson.course_id == Course.id)
-    .correlate(Course)
-    .scalar_subquery()
+    .where(LessonProgress.user_id == bindparam("user_id"))
+    .group_by(Lesson.course_id)
+    .subquery("worked_on")
 )
+"""Reckoned once: asked for each lesson that may come next, it would be all that was ever done, times all lessons."""
 _NEXT_LESSON = (
     select(*_LESSON_COLUMNS)
     .select_from(Lesson)
     .join(Module, Module.id == Lesson.module_id)
     .join(Course, Course.id == Lesson.course_id)
     .outerjoin(LessonProgress, _DONE)
+    .outerjoin(_WORKED_ON, _WORKED_ON.c.course_id == Course.id)
     .where(
         LessonProgress.user_id.is_(None),
         Lesson.retired_at.is_(None),
@@ -167,7 +169,7 @@ _NEXT_LESSON = (
         Course.retired_at.is_(None),
     )
     .order_by(
-        _LAST_DONE.desc().nulls_last(),
+        _WORKED_ON.c.last_done.desc().nulls_last(),
         Course.position,
         Course.key,
         Module.position,
