@@ -1,7 +1,7 @@
 """Reads about study: what is open or done, where to go on, study days. The player's reads stand in `player.py`."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from sqlalchemy import and_, bindparam, exists, func, literal, null, or_, select, true, union_all
@@ -232,6 +232,7 @@ def activity(user_id: int, since: date, until: date) -> tuple[Day, ...]:
     return tuple(Day(*row) for row in session.connection().execute(_ACTIVITY, values))
 
 
+_WEEK = timedelta(days=7)
 _ASKED = (
     select(
         func.count().label("asked"),
@@ -256,7 +257,7 @@ _COURSE_WORK = (
     .join(_ASKED, true())
     .where(
         Attempt.user_id == bindparam("user_id"),
-        Attempt.completed_at.is_not(None),
+        Attempt.completed_at.between(bindparam("from"), bindparam("to")),
         Attempt.local_date.between(bindparam("since"), bindparam("until")),
     )
     .group_by(Course.id)
@@ -265,7 +266,11 @@ _COURSE_WORK = (
 
 
 def course_work(user_id: int, since: date, until: date) -> tuple[CourseWork, ...]:
-    """What the learner finished from `since` to `until`, both included, by course; courses without any are left out."""
-    values = {"user_id": user_id, "since": since, "until": until}
+    """What the learner finished from `since` to `until`, both included, by course; courses without any are left out.
+
+    The learner's dates decide. The moments only lead to the few rows by their index: no date is a week away from its own.
+    """
+    first, last = (datetime.combine(each, time(), UTC) for each in (since, until))
+    values = {"user_id": user_id, "since": since, "until": until, "from": first - _WEEK, "to": last + _WEEK}
     rows = session.connection().execute(_COURSE_WORK, values)
     return tuple(CourseWork(*row[:4], *(int(number) for number in row[4:])) for row in rows)
