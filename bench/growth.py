@@ -154,7 +154,9 @@ one learner of {answers_every} has answers, the others' lessons were reported. O
 would have written them: whoever learns on a day writes between everybody else who learns then, and nobody's rows lie side by
 side because they are one person's. Written learner by learner, as the seed does it, a large site would look better than any
 real one. Every table was just vacuumed, as the server does by itself after 2 % of new rows in those that are read from their
-indexes alone. `ms` is the time of the whole request with its measuring, for orientation only. Left out: {left_out}.
+indexes alone. The two exports read every row that the learner ever caused, and on a large site most of those lie on pages of
+their own: an index helps only where the whole row is in it, which answers are too long for (docs/decisions/side-by-side.md).
+`ms` is the time of the whole request with its measuring, for orientation only. Left out: {left_out}.
 """
 
 

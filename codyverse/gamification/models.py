@@ -142,7 +142,10 @@ class Purchase(Base):
 
 
 class StreakRepair(Base):
-    """A missed day that a second finished lesson of `local_date` mended in time; one a day."""
+    """A missed day that a second finished lesson of `local_date` mended in time; one a day.
+
+    All columns are in the index of the primary key (migration 0101).
+    """
 
     __tablename__ = "streak_repairs"
     __table_args__ = (

@@ -178,7 +178,10 @@ class ActivityDay(Base):
 
 
 class CourseCompletion(Base):
-    """A learner had finished every lesson that a course offered then. Lessons that come later change nothing about it."""
+    """A learner had finished every lesson that a course offered then. Lessons that come later change nothing about it.
+
+    All columns are in the index of the primary key (migration 0101).
+    """
 
     __tablename__ = "course_completions"
     __table_args__ = (

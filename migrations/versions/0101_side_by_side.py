@@ -33,11 +33,17 @@ KEYS = {
     ),
     "daily_goals": ("(user_id, local_date, slot)", "(kind, target, coins, reached_at)"),
     "earned_badges": ("(user_id, badge)", "(earned_at, local_date, attempt_id)"),
+    "streak_repairs": ("(user_id, missed_date)", "(local_date, repaired_at, attempt_id)"),
+    "course_completions": ("(user_id, course_id)", "(completed_at, local_date)"),
 }
 """Primary keys, the same way: the whole row is in them. These rows change once or never."""
 SEEN_SOON = (*KEYS, "ledger_entries", "attempts", "activity_days", "notifications")
 """Only from pages that a vacuum has seen is an index read alone: after 2 % of the rows instead of 20 %."""
 _OFTEN = ("autovacuum_vacuum_insert_scale_factor", "autovacuum_vacuum_scale_factor")
+ROOM = 85
+"""Percent of a page that new steps of attempts fill. All steps of a lesson are written at once and each once more when it
+is done; on full pages every sixth had to move to another page then, and so did its entry in the index.
+"""
 
 
 def upgrade() -> None:
@@ -47,6 +53,7 @@ def upgrade() -> None:
         _replace(name, f"{where} include {wider}")
     for table, (columns, wider) in KEYS.items():
         _replace_key(table, f"{columns} include {wider}")
+    op.execute(f"alter table attempt_steps set (fillfactor = {ROOM})")
     for table in SEEN_SOON:
         op.execute(f"alter table {table} set ({', '.join(f'{each} = 0.02' for each in _OFTEN)})")
 
@@ -54,6 +61,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in SEEN_SOON:
         op.execute(f"alter table {table} reset ({', '.join(_OFTEN)})")
+    op.execute("alter table attempt_steps reset (fillfactor)")
     for table, (columns, _) in KEYS.items():
         _replace_key(table, columns)
     for name, (where, _) in WIDER.items():

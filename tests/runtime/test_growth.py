@@ -58,7 +58,7 @@ def test_the_large_site_is_one_that_rules_allow(both: tuple[Flask, Flask]) -> No
 
 _BACKWARDS = """
     select count(*) from (
-        select created_at < lag(created_at) over (order by ctid) as earlier from ledger_entries
+        select created_at < lag(created_at) over (order by id) as earlier from ledger_entries
     ) as entries where earlier
 """
 _CHANGES = """
