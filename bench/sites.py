@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from flask import Flask
@@ -18,6 +19,7 @@ from codyverse.core.database import db
 from config import load_settings
 
 LESSONS = 200
+PATIENCE_S = 120
 TABLES = ("users", "lessons", "attempts", "answers", "ledger_entries", "daily_goals", "notifications")
 _PATIENT = {"STATEMENT_TIMEOUT_MS": "600000"}
 
@@ -53,8 +55,32 @@ def peopled(url: str, learners: int, *, weeks: int, answers_every: int) -> None:
 
 def application(url: str) -> Flask:
     """The application on a site that is ready, after PostgreSQL has had a look at it."""
-    statement(url, "vacuum analyze")
+    _looked_at(url)
     return create_app(load_settings(SETTINGS | _PATIENT | {"DATABASE_URL": url, "METRICS_EVERY_S": "0"}))
+
+
+_UNSEEN = text("""
+    select string_agg(relname, ', ') from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+    where nspname = 'public' and relkind = 'r' and relallvisible < relpages
+""")
+
+
+def _looked_at(url: str) -> None:
+    """Vacuum until it has seen every page: it passes over rows whose commit is not on the disk yet, or not old enough.
+
+    Raises RuntimeError if that stays.
+    """
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for _ in range(PATIENCE_S):
+            connection.execute(text("vacuum analyze"))
+            unseen = connection.execute(_UNSEEN).scalar_one()
+            if unseen is None:
+                break
+            time.sleep(1)
+        else:
+            raise RuntimeError(f"a vacuum does not get to see all of {unseen}")
+    engine.dispose()
 
 
 def _enlarged(folder: Path, lessons: int) -> None:
