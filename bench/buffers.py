@@ -5,6 +5,7 @@ writes are measured too, on exactly the rows that they are about to change.
 """
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,14 +51,14 @@ class Cost:
 
 @contextmanager
 def measured() -> Iterator[Cost]:
-    """Everything that this process sends to any database in this block."""
-    cost = Cost()
+    """Everything that this thread sends to any database in this block; others of this process look after its health."""
+    cost, here = Cost(), threading.get_ident()
 
     def note(
         connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
     ) -> None:
         said = " ".join(statement.split())
-        if said.lower().startswith(_MEASURABLE):
+        if threading.get_ident() == here and said.lower().startswith(_MEASURABLE):
             given = parameters[0] if many else parameters
             cost.touched.append(_explained(connection.connection.dbapi_connection, statement, said, given))
 

@@ -8,6 +8,7 @@ machine is.
 """
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from flask import Flask
 
 from bench import sites
 from bench.buffers import Cost
+from bench.crowds import crowded
 from bench.report import Report, table
 from bench.rounds import LEFT_OUT, Round
 from codyverse.core.database import db
@@ -68,21 +70,39 @@ def compared(small: Flask, large: Flask) -> tuple[Pair, ...]:
     return tuple(Pair(one.name, one.cost, other.cost, (one.seconds, other.seconds)) for one, other in both)
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large both sites are: so many learners live on the small one and on the large one, and there `times` times."""
+
+    small: int = SMALL
+    lived: int = LIVED
+    times: int = TIMES
+    weeks: int = WEEKS
+    answers_every: int = ANSWERS_EVERY
+    lessons: int = sites.LESSONS
+
+
+def build(url: str, size: Size, names: tuple[str, str] = ("small", "large")) -> tuple[str, str]:
+    """Both sites, in databases of their own beside that at `url`; their addresses. Whoever is on the small one is on both."""
+    boss = sites.named(url, "postgres")
+    small, large = (sites.named(url, name) for name in names)
+    sites.statement(boss, f"create database {names[0]}")
+    sites.taught(small, size.lessons)
+    sites.peopled(small, size.small, weeks=size.weeks, answers_every=size.answers_every)
+    sites.statement(boss, f"create database {names[1]} template {names[0]}")
+    sites.peopled(large, size.lived, weeks=size.weeks, answers_every=size.answers_every)
+    for name, times in zip(names, (1, size.times), strict=True):
+        print(f"{name}, in the order of time:", file=sys.stderr, flush=True)
+        crowded(sites.named(url, name, "postgres"), times)
+    return small, large
+
+
 @contextmanager
-def two_sites(small: int, lived: int, times: int) -> Iterator[tuple[Flask, Flask]]:
-    """A small and a large site in one throw-away PostgreSQL, taught the same."""
+def two_sites(size: Size) -> Iterator[tuple[Flask, Flask]]:
+    """A small and a large site in one throw-away PostgreSQL."""
     with throwaway() as url:
-        names = ("taught", "small", "large")
-        taught, one, other = (sites.named(url, name) for name in names)
-        sites.statement(sites.named(url, "postgres"), "create database taught")
-        sites.taught(taught)
-        sites.statement(
-            sites.named(url, "postgres"), *(f"create database {name} template taught" for name in names[1:])
-        )
-        sites.peopled(one, small, weeks=WEEKS, answers_every=ANSWERS_EVERY)
-        sites.peopled(other, lived, weeks=WEEKS, answers_every=ANSWERS_EVERY)
-        sites.multiplied(sites.named(url, "large", "postgres"), times)
-        apps = sites.application(one), sites.application(other)
+        small, large = build(url, size)
+        apps = sites.application(small), sites.application(large)
         yield apps
         for app in apps:
             with app.app_context():
@@ -91,7 +111,7 @@ def two_sites(small: int, lived: int, times: int) -> Iterator[tuple[Flask, Flask
 
 def measure(lived: int = LIVED, times: int = TIMES) -> Report:
     """Build both sites, go the round on both, compare."""
-    with two_sites(SMALL, lived, times) as (small, large):
+    with two_sites(Size(lived=lived, times=times)) as (small, large):
         held = [sites.sizes(app) for app in (small, large)]
         pairs = compared(small, large)
     return report(held, pairs)
@@ -129,10 +149,14 @@ statements touch, by EXPLAIN ANALYZE, in memory or not). The most grown is {name
 A table of the small site fits into a few pages, which PostgreSQL reads as a whole where it looks things up in a large one. So
 the small site is measured twice, as it is and with such reading forbidden (“by index”), and the ratio is to the larger one.
 
-Histories are those of `flask demo seed`, of which the large site has each {times} times, under other names; one learner of
-{answers_every} has answers, the others' lessons were reported. Rows of
-one learner lie closer together than they would after years of use by many at once. `ms` is the time of the whole request
-with its measuring, for orientation only. Left out: {left_out}.
+Histories are those of `flask demo seed`, of which the large site has each {times} times, under other names, spread over a day;
+one learner of {answers_every} has answers, the others' lessons were reported. On both sites rows lie in the order of time, as life
+would have written them: whoever learns on a day writes between everybody else who learns then, and nobody's rows lie side by
+side because they are one person's. Written learner by learner, as the seed does it, a large site would look better than any
+real one. Every table was just vacuumed, as the server does by itself after 2 % of new rows in those that are read from their
+indexes alone. The two exports read every row that the learner ever caused, and on a large site most of those lie on pages of
+their own: an index helps only where the whole row is in it, which answers are too long for (docs/decisions/side-by-side.md).
+`ms` is the time of the whole request with its measuring, for orientation only. Left out: {left_out}.
 """
 
 

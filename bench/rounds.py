@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask
@@ -39,6 +39,12 @@ LEFT_OUT = {
     "providers.back": "comes from a provider, and there is none",
 }
 """Pages and endpoints that are read, and why the round does not."""
+FURTHER = (
+    ("api.listUsers, by role", "api.listUsers", "/api/users?role=operator"),
+    ("api.listUsers, from the middle", "api.listUsers", "/api/users?afterId={middle}"),
+    ("ledger.show, the oldest", "ledger.show", "/ledger?before={early}"),
+)
+"""Lists that grow, where they are long: a name, what it is of, the path."""
 AS_STRANGER = {
     "pages.landing",
     "accounts.register_form",
@@ -52,6 +58,8 @@ _FACTS = {
     "attempt_id": "select max(id) from attempts where user_id = :me and lesson_id = :done and not reported",
     "entry_id": "select max(id) from ledger_entries where user_id = :me",
     "notification_id": "select max(id) from notifications where user_id = :me",
+    "middle": "select max(id) / 2 from users where :me > 0",
+    "early": "select min(id) + 1 from ledger_entries where user_id = :me",
 }
 
 
@@ -146,6 +154,8 @@ class Round:
                 path = self._path(rule.rule)
                 if path is not None:
                     yield self._read(rule.endpoint, path)
+        for name, endpoint, path in FURTHER:
+            yield replace(self._read(endpoint, path.format(**self.ids)), name=name)
         yield from self._a_lesson()
         yield self._write("goals, another intensity", "/goals/intensity", {"goal_intensity": "regular"})
         yield self._write("notifications, all read", "/notifications/read", {})

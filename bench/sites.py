@@ -6,19 +6,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import make_url
 
 from bench.serving import ROOT, SETTINGS
 from codyverse import create_app
 from codyverse.core.database import db
-from codyverse.stories.rows import COLUMNS
 from config import load_settings
 
 LESSONS = 200
+PATIENCE_S = 120
 TABLES = ("users", "lessons", "attempts", "answers", "ledger_entries", "daily_goals", "notifications")
 _PATIENT = {"STATEMENT_TIMEOUT_MS": "600000"}
 
@@ -52,61 +53,34 @@ def peopled(url: str, learners: int, *, weeks: int, answers_every: int) -> None:
     _run(url, "demo", "seed", *words)
 
 
-def multiplied(url: str, times: int) -> None:
-    """Everybody `times` times, under other names: faster than living each life, the same to PostgreSQL's eyes.
-
-    `url` must be a superuser's, for what refers to what has been checked already.
-    """
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("set local session_replication_role = replica"))
-        connection.execute(text("set local statement_timeout = 0"))
-        spans = {name: _span(connection, name) for name in ("users", "attempts")}
-        counts = {name: _last(connection, name) for name in ("ledger_entries", "answers", "notifications")}
-        for number in range(1, times):
-            for table in COLUMNS:
-                where = f"where id <= {counts[table]}" if table in counts else _where(table, spans)
-                connection.execute(text(_copy(table, number, spans, where)))
-        for name, span in spans.items():
-            connection.execute(text(f"select setval('{name}_id_seq', {span * times})"))
-    engine.dispose()
-
-
-def _last(connection: Connection, table: str) -> int:
-    return int(connection.execute(text(f"select coalesce(max(id), 0) from {table}")).scalar_one())
-
-
-_span = _last
-
-
-def _where(table: str, spans: dict[str, int]) -> str:
-    """The rows of the first ones only, not those of copies that were made before."""
-    columns = COLUMNS[table].split(", ")
-    whose = next(name for name in ("user_id", "attempt_id", "id") if name in columns)
-    return f"where {whose} <= {spans['users' if table == 'users' or whose == 'user_id' else 'attempts']}"
-
-
-def _copy(table: str, number: int, spans: dict[str, int], where: str) -> str:
-    users, attempts = (f"+ {spans[name] * number}" for name in ("users", "attempts"))
-    other = {
-        "id": f"id {users if table == 'users' else attempts}",
-        "user_id": f"user_id {users}",
-        "attempt_id": f"attempt_id {attempts}",
-        "email": f"'{number}-' || email",
-        "email_key": f"'{number}-' || email_key",
-        "handle": f"handle || '-{number}'",
-    }
-    if table == "ledger_entries":
-        again = f"'attempt:' || cast(substr(source, 9) as bigint) {attempts}"
-        other["source"] = f"case when rule = 'lesson_again' then {again} else source end"
-    selected = ", ".join(other.get(name, name) for name in COLUMNS[table].split(", "))
-    return f"insert into {table} ({COLUMNS[table]}) select {selected} from {table} {where}"
-
-
 def application(url: str) -> Flask:
     """The application on a site that is ready, after PostgreSQL has had a look at it."""
-    statement(url, "vacuum analyze")
+    _looked_at(url)
     return create_app(load_settings(SETTINGS | _PATIENT | {"DATABASE_URL": url, "METRICS_EVERY_S": "0"}))
+
+
+_UNSEEN = text("""
+    select string_agg(relname, ', ') from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+    where nspname = 'public' and relkind = 'r' and relallvisible < relpages
+""")
+
+
+def _looked_at(url: str) -> None:
+    """Vacuum until it has seen every page: it passes over rows whose commit is not on the disk yet, or not old enough.
+
+    Raises RuntimeError if that stays.
+    """
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for _ in range(PATIENCE_S):
+            connection.execute(text("vacuum analyze"))
+            unseen = connection.execute(_UNSEEN).scalar_one()
+            if unseen is None:
+                break
+            time.sleep(1)
+        else:
+            raise RuntimeError(f"a vacuum does not get to see all of {unseen}")
+    engine.dispose()
 
 
 def _enlarged(folder: Path, lessons: int) -> None:

@@ -37,6 +37,7 @@ class User(Base):
         CheckConstraint("day_start_hour between 0 and 23", name="day_start_hour"),
         CheckConstraint("char_length(display_name) between 1 and 60", name="display_name"),
         Index("uq_users_email_key", "email_key", unique=True),
+        Index("ix_users_role_id", "role", "id"),
         Index("ix_users_erase_after", "erase_after", postgresql_where=text("erase_after is not null")),
     )
 

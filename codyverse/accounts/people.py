@@ -73,10 +73,12 @@ def person(user_id: int) -> Person:
     return _person(row)
 
 
-def people(offset: int, limit: int, role: str | None = None) -> tuple[tuple[Person, ...], int]:
-    """Accounts, oldest first, and how many there are in all. Two statements."""
+def people(
+    offset: int, limit: int, role: str | None = None, after_id: int = 0
+) -> tuple[tuple[Person, ...], int]:
+    """Accounts with ids above `after_id`, oldest first, and how many there are in all, also below. Two statements."""
     query, count = (
-        select(*_COLUMNS).order_by(User.id),
+        select(*_COLUMNS).where(User.id > after_id).order_by(User.id),
         select(func.coalesce(func.sum(AccountCount.people), 0)),
     )
     if role is not None:

@@ -1,6 +1,8 @@
 """Your own account over the API; for operators everybody's."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from codyverse.accounts import people, profiles, services
 from codyverse.accounts.people import Person
@@ -183,7 +185,25 @@ def get_user(user_id: str) -> Reply:
     returns=Page[PersonOut],
 )
 def list_users(query: PeopleQuery) -> Reply:
-    """Oldest first. For operators."""
-    found, total = people.people(query.offset, query.per_page, query.role)
+    """Oldest first. For operators.
+
+    A later `page` is found by counting those before it. Whoever reads a large site from one end to the other asks with
+    `afterId`, at first 0, and follows `rel="next"`: each page then costs the same.
+    """
+    found, total = people.people(query.offset, query.per_page, query.role, query.after_id)
     items = [PersonOut.model_validate(_fields(each)) for each in found]
-    return Reply(Page[PersonOut](items=items, page=query.page, per_page=query.per_page, total=total))
+    page = Page[PersonOut](items=items, page=query.page, per_page=query.per_page, total=total)
+    keyed = "after_id" in query.model_fields_set
+    return Reply(page, headers={"Link": _keyed_links(query, items)} if keyed else {})
+
+
+def _keyed_links(query: PeopleQuery, items: Sequence[PersonOut]) -> str:
+    """The Link header of accounts that are read on from the last one seen."""
+    asked = ({"role": query.role} if query.role else {}) | {"perPage": str(query.per_page)}
+    places = {"first": 0}
+    if len(items) == query.per_page:
+        places["next"] = items[-1].id
+    return ", ".join(
+        f'</api/users?{urlencode(asked | {"afterId": str(after)})}>; rel="{name}"'
+        for name, after in places.items()
+    )

@@ -300,7 +300,7 @@ def _tell(op: Operation, reply: Reply) -> _Told:
         return _Told(b"", "", status, headers, None)
     data = reply.data if isinstance(reply.data, BaseModel) else op.adapter.validate_python(reply.data)
     if isinstance(data, Page):
-        headers["Link"] = _links(data)
+        headers.setdefault("Link", _links(data))
     written = op.adapter.dump_json(data, by_alias=True)
     tag = None
     if op.method == "GET" or reply.version is not None:

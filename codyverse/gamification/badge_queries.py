@@ -63,10 +63,11 @@ class BadgeBoard:
 def badge_board(user_id: int, hidden: Container[str] = frozenset()) -> BadgeBoard:
     """The learner's own board. Three statements, writes nothing: what is due but not granted waits for the next lesson.
 
+    To a badge for something done once there is no way to be shown: it is not counted, it is earned or stands at 0.
     Badges for a mechanic in `hidden` are left out, here and in the other reads.
     """
     player = player_state(user_id)
-    counted = read_counts(user_id, countable(still_open(player)))
+    counted = read_counts(user_id, countable(each for each in still_open(player) if each.at_least > 1))
     dates = dict(_earned(user_id))
     views = [_view(badge, so_far(badge, player, counted), dates.get(badge.key)) for badge in _shown(hidden)]
     groups = (BadgeGroup(name, tuple(view for view in views if view.category == name)) for name in CATEGORIES)

@@ -91,7 +91,12 @@ _WANTED = """
         and (cast(:rule as text) is null or rule = cast(:rule as text))
         and local_date between :since and :until
 """
-_SLICE = text(f"select {ENTRY} {_WANTED} order by id desc offset :offset limit :limit")
+_SLICE = text(f"""
+    with chosen as materialized (select id {_WANTED} order by id desc offset :offset limit :limit)
+    select {ENTRY} {_WANTED} and id between (select min(id) from chosen) and (select max(id) from chosen)
+    order by id desc
+""")  # noqa: S608 - only the texts above
+"""Entries that stand before the page are passed over in an index, without being read."""
 _COUNT = text(f"select count(*) {_WANTED}")
 
 

@@ -35,7 +35,12 @@ class LedgerEntry(Base):
         CheckConstraint("currency in ('xp', 'coins', 'gems')", name="currency"),
         CheckConstraint("amount <> 0", name="amount"),
         Index("uq_ledger_entries_once", "user_id", "currency", "rule", "source", unique=True),
-        Index("ix_ledger_entries_user_id_id", "user_id", "id"),
+        Index(
+            "ix_ledger_entries_user_id_id",
+            "user_id",
+            "id",
+            postgresql_include=["currency", "amount", "rule", "local_date"],
+        ),
         Index("ix_ledger_entries_attempt_id", "attempt_id", postgresql_where=text("attempt_id is not null")),
     )
 
@@ -87,7 +92,10 @@ class Player(Base):
 
 
 class DailyGoal(Base):
-    """One of a learner's three goals of one local day, as it was set at the day's first write."""
+    """One of a learner's three goals of one local day, as it was set at the day's first write.
+
+    All columns are in the index of the primary key (migration 0101).
+    """
 
     __tablename__ = "daily_goals"
     __table_args__ = (
@@ -134,7 +142,10 @@ class Purchase(Base):
 
 
 class StreakRepair(Base):
-    """A missed day that a second finished lesson of `local_date` mended in time; one a day."""
+    """A missed day that a second finished lesson of `local_date` mended in time; one a day.
+
+    All columns are in the index of the primary key (migration 0101).
+    """
 
     __tablename__ = "streak_repairs"
     __table_args__ = (
@@ -153,7 +164,8 @@ class StreakRepair(Base):
 class EarnedBadge(Base):
     """A badge that a learner has earned, for good. `badge` is its key in the catalogue, `attempt_id` where it happened.
 
-    What it paid stands in the ledger with the source `badge:<key>`.
+    What it paid stands in the ledger with the source `badge:<key>`. All columns are in the index of the primary key
+    (migration 0101).
     """
 
     __tablename__ = "earned_badges"

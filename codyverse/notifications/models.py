@@ -31,7 +31,7 @@ class Notification(Base):
             "kind in ('badge', 'level', 'goal', 'streak', 'league', 'course', 'health')", name="kind"
         ),
         Index("uq_notifications_once", "user_id", "kind", "source", unique=True),
-        Index("ix_notifications_user_id_id", "user_id", "id"),
+        Index("ix_notifications_user_id_id", "user_id", "id", postgresql_include=["kind"]),
         Index("ix_notifications_unread", "user_id", postgresql_where=text("read_at is null")),
     )
 

@@ -44,7 +44,12 @@ class Attempt(Base):
             unique=True,
             postgresql_where=text("completed_at is null"),
         ),
-        Index("ix_attempts_user_id_completed_at", "user_id", "completed_at"),
+        Index(
+            "ix_attempts_user_id_completed_at",
+            "user_id",
+            "completed_at",
+            postgresql_include=["id", "lesson_id", "local_date", "score", "reported"],
+        ),
         Index("ix_attempts_lesson_id", "lesson_id"),
         Index("ix_attempts_started_at", "started_at"),
     )
@@ -117,7 +122,10 @@ class Answer(Base):
 
 
 class LessonProgress(Base):
-    """A learner's standing with a lesson that they have finished at least once. Dates are the learner's own."""
+    """A learner's standing with a lesson that they have finished at least once. Dates are the learner's own.
+
+    All columns are in the index of the primary key (migration 0101), from which all of a learner's standings are read.
+    """
 
     __tablename__ = "lesson_progress"
     __table_args__ = (
@@ -148,6 +156,13 @@ class ActivityDay(Base):
     __table_args__ = (
         PrimaryKeyConstraint("user_id", "local_date"),
         Index("ix_activity_days_local_date_user_id", "local_date", "user_id"),
+        Index(
+            "ix_activity_days_learned",
+            "user_id",
+            "local_date",
+            postgresql_include=["lessons"],
+            postgresql_where=text("lessons > 0"),
+        ),
     )
 
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"))
@@ -163,7 +178,10 @@ class ActivityDay(Base):
 
 
 class CourseCompletion(Base):
-    """A learner had finished every lesson that a course offered then. Lessons that come later change nothing about it."""
+    """A learner had finished every lesson that a course offered then. Lessons that come later change nothing about it.
+
+    All columns are in the index of the primary key (migration 0101).
+    """
 
     __tablename__ = "course_completions"
     __table_args__ = (

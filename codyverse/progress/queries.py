@@ -1,7 +1,7 @@
 """Reads about study: what is open or done, where to go on, study days. The player's reads stand in `player.py`."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from sqlalchemy import and_, bindparam, exists, func, literal, null, or_, select, true, union_all
@@ -148,19 +148,21 @@ _OPEN_LESSON = (
     .order_by(Attempt.last_event_at.desc(), Attempt.id.desc())
     .limit(1)
 )
-_LAST_DONE = (
-    select(func.max(LessonProgress.last_completed_at))
+_WORKED_ON = (
+    select(Lesson.course_id, func.max(LessonProgress.last_completed_at).label("last_done"))
     .join(Lesson, Lesson.id == LessonProgress.lesson_id)
-    .where(LessonProgress.user_id == bindparam("user_id"), Lesson.course_id == Course.id)
-    .correlate(Course)
-    .scalar_subquery()
+    .where(LessonProgress.user_id == bindparam("user_id"))
+    .group_by(Lesson.course_id)
+    .subquery("worked_on")
 )
+"""Reckoned once: asked for each lesson that may come next, it would be all that was ever done, times all lessons."""
 _NEXT_LESSON = (
     select(*_LESSON_COLUMNS)
     .select_from(Lesson)
     .join(Module, Module.id == Lesson.module_id)
     .join(Course, Course.id == Lesson.course_id)
     .outerjoin(LessonProgress, _DONE)
+    .outerjoin(_WORKED_ON, _WORKED_ON.c.course_id == Course.id)
     .where(
         LessonProgress.user_id.is_(None),
         Lesson.retired_at.is_(None),
@@ -168,7 +170,7 @@ _NEXT_LESSON = (
         Course.retired_at.is_(None),
     )
     .order_by(
-        _LAST_DONE.desc().nulls_last(),
+        _WORKED_ON.c.last_done.desc().nulls_last(),
         Course.position,
         Course.key,
         Module.position,
@@ -231,6 +233,7 @@ def activity(user_id: int, since: date, until: date) -> tuple[Day, ...]:
     return tuple(Day(*row) for row in ask(_ACTIVITY, values))
 
 
+_WEEK = timedelta(days=7)
 _ASKED = (
     select(
         func.count().label("asked"),
@@ -255,7 +258,7 @@ _COURSE_WORK = (
     .join(_ASKED, true())
     .where(
         Attempt.user_id == bindparam("user_id"),
-        Attempt.completed_at.is_not(None),
+        Attempt.completed_at.between(bindparam("from"), bindparam("to")),
         Attempt.local_date.between(bindparam("since"), bindparam("until")),
     )
     .group_by(Course.id)
@@ -264,7 +267,11 @@ _COURSE_WORK = (
 
 
 def course_work(user_id: int, since: date, until: date) -> tuple[CourseWork, ...]:
-    """What the learner finished from `since` to `until`, both included, by course; courses without any are left out."""
-    values = {"user_id": user_id, "since": since, "until": until}
+    """What the learner finished from `since` to `until`, both included, by course; courses without any are left out.
+
+    The learner's dates decide. The moments only lead to the few rows by their index: no date is a week away from its own.
+    """
+    first, last = (datetime.combine(each, time(), UTC) for each in (since, until))
+    values = {"user_id": user_id, "since": since, "until": until, "from": first - _WEEK, "to": last + _WEEK}
     rows = ask(_COURSE_WORK, values)
     return tuple(CourseWork(*row[:4], *(int(number) for number in row[4:])) for row in rows)

@@ -97,13 +97,16 @@ def webhook(user_id: int, webhook_id: int) -> WebhookView:
 
 
 def deliveries_page(user_id: int, webhook_id: int, page: int, per_page: int) -> DeliveriesPage:
-    """What was and is to be told to one of somebody's webhooks, newest first; pages count from 1. Raises NotFound."""
+    """What was and is to be told to one of somebody's webhooks, newest first; pages count from 1. Raises NotFound.
+
+    Each event is delivered once, so that its number orders deliveries, too, and an index has them in that order.
+    """
     webhook(user_id, webhook_id)
     of_it = WebhookDelivery.webhook_id == webhook_id
     total = session.execute(select(func.count()).where(of_it)).scalar_one()
     rows = session.execute(
         _DELIVERY.where(of_it)
-        .order_by(WebhookDelivery.id.desc())
+        .order_by(WebhookDelivery.event_id.desc())
         .limit(per_page)
         .offset((page - 1) * per_page)
     )

@@ -77,6 +77,22 @@ def test_operators_page_through_people(ada: Actor, ben: Actor, operator: Actor) 
         assert operator.program.get(f"/users?{odd}", status=422).code == "VALIDATION_ERROR"
 
 
+def test_operators_walk_through_people_from_the_last_one_seen(
+    ada: Actor, ben: Actor, operator: Actor
+) -> None:
+    page = operator.program.get("/users?perPage=2&afterId=0")
+    assert [each["id"] for each in page.data["items"]] == [ada.id, ben.id]
+    first = '</api/users?perPage=2&afterId=0>; rel="first"'
+    assert page.headers["Link"] == f'{first}, </api/users?perPage=2&afterId={ben.id}>; rel="next"'
+    page = operator.program.get(f"/users?perPage=2&afterId={ben.id}")
+    assert [each["id"] for each in page.data["items"]] == [operator.id]
+    assert page.data["total"] == 3
+    assert page.headers["Link"] == first
+    page = operator.program.get(f"/users?perPage=1&role=learner&afterId={ada.id}")
+    assert f'</api/users?role=learner&perPage=1&afterId={ben.id}>; rel="next"' in page.headers["Link"]
+    assert operator.program.get("/users?afterId=-1", status=422).code == "VALIDATION_ERROR"
+
+
 def test_a_version_that_is_known_is_not_sent_again(ada: Actor) -> None:
     first = ada.program.get("/users/me")
     again = ada.program.get("/users/me", status=304, headers={"If-None-Match": first.headers["ETag"]})

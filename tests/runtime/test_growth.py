@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from bench import sites
-from bench.growth import Pair, compared
+from bench.growth import Pair, Size, build, compared
 from bench.rounds import LEFT_OUT
 from codyverse.core.database import db
 
-SMALL, LARGE, TIMES = 12, 48, 5
+SIZE = Size(small=12, lived=48, times=5, weeks=4, answers_every=5, lessons=40)
 FREE = 250
 """Buffers that a request may touch more than on the small site: nothing that grows with the site stays below it."""
 
@@ -21,14 +22,7 @@ FREE = 250
 @pytest.fixture(scope="module")
 def both(cluster: str) -> Iterator[tuple[Flask, Flask]]:
     """A small site, and one with twenty times the learners."""
-    sites.statement(sites.named(cluster, "postgres"), "create database cv_taught")
-    sites.taught(sites.named(cluster, "cv_taught"), lessons=40)
-    apps = []
-    for name, learners, times in (("cv_small", SMALL, 1), ("cv_large", LARGE, TIMES)):
-        sites.statement(sites.named(cluster, "postgres"), f"create database {name} template cv_taught")
-        sites.peopled(sites.named(cluster, name), learners, weeks=4, answers_every=5)
-        sites.multiplied(sites.named(cluster, name, "postgres"), times)
-        apps.append(sites.application(sites.named(cluster, name)))
+    apps = [sites.application(url) for url in build(cluster, SIZE, ("cv_small", "cv_large"))]
     yield apps[0], apps[1]
     for app in apps:
         with app.app_context():
@@ -59,4 +53,25 @@ def test_the_large_site_is_one_that_rules_allow(both: tuple[Flask, Flask]) -> No
     """Copied learners have ledgers that can be proved, like those whose lives were lived."""
     verified = both[1].test_cli_runner().invoke(args=["ledger", "verify"])
     assert (verified.exit_code, verified.stdout) == (0, "The ledger agrees.\n")
-    assert sites.sizes(both[1])["users"] >= SMALL * 20
+    assert sites.sizes(both[1])["users"] >= SIZE.lived * SIZE.times
+
+
+_BACKWARDS = """
+    select count(*) from (
+        select created_at < lag(created_at) over (order by id) as earlier from ledger_entries
+    ) as entries where earlier
+"""
+_CHANGES = """
+    select count(*) from (
+        select user_id <> lag(user_id) over (order by ctid) as another from ledger_entries
+    ) as entries where another
+"""
+
+
+def test_rows_lie_as_life_would_have_written_them(both: tuple[Flask, Flask]) -> None:
+    """Side by side is what happened at one time, not what happened to one learner."""
+    with both[0].app_context(), db.engine.connect() as connection:
+        assert connection.execute(text(_BACKWARDS)).scalar_one() == 0
+        learners = connection.execute(text("select count(distinct user_id) from ledger_entries")).scalar_one()
+        changes = connection.execute(text(_CHANGES)).scalar_one()
+    assert changes > learners * 2

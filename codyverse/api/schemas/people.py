@@ -86,9 +86,10 @@ class MeIn(In):
 
 
 class PeopleQuery(PageQuery):
-    """Which accounts."""
+    """Which accounts. `afterId`: only those made after this one, so that the last account seen leads to the next page."""
 
     role: Role | None = None
+    after_id: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
 
 class ErasureOut(Out):

@@ -69,7 +69,8 @@ def board(user_id: int, at: datetime, period: str = "this") -> Board | None:
 
 
 def _board(user_id: int, membership: Row[Any]) -> Board:
-    members = session.connection().execute(statements.STANDING, {"cohort_id": membership.cohort_id}).all()
+    which = {"cohort_id": membership.cohort_id, "week": membership.week}
+    members = session.connection().execute(statements.STANDING, which).all()
     rows = [row for row in members if row.placed]
     places = rules.ranks([row.xp for row in rows])
     return Board(

@@ -93,7 +93,8 @@ def close_cohort(cohort_id: int) -> bool:
     cohort = connection.execute(statements.LOCK_COHORT, {"cohort_id": cohort_id}).one_or_none()
     if cohort is None:
         return False
-    members = connection.execute(statements.STANDING, {"cohort_id": cohort_id}).all()
+    which = {"cohort_id": cohort_id, "week": cohort.week}
+    members = connection.execute(statements.STANDING, which).all()
     placed = [member for member in members if member.placed]
     ranks = rules.ranks([member.xp for member in placed])
     results = {member.user_id: (rank, member.xp) for member, rank in zip(placed, ranks, strict=True)}

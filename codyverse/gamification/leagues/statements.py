@@ -43,20 +43,21 @@ STANDING = text(f"""
     cross join lateral (
         select coalesce(sum(least(day.xp, {DAILY_XP_CAP})), 0) as xp from activity_days as day
         where member.xp is null and day.user_id = member.user_id
-            and day.local_date between member.week and member.week + 6
+            and day.local_date between cast(:week as date) and cast(:week as date) + 6
     ) as days
     cross join lateral (
         select count(distinct attempt.lesson_id) as lessons from attempts as attempt
         where member.lessons is null and attempt.user_id = member.user_id
-            and attempt.completed_at >= cast(member.week - 7 as timestamp) at time zone 'UTC'
-            and attempt.local_date between member.week and member.week + 6
+            and attempt.completed_at >= cast(cast(:week as date) - 7 as timestamp) at time zone 'UTC'
+            and attempt.local_date between cast(:week as date) and cast(:week as date) + 6
     ) as done
     where member.cohort_id = :cohort_id and {_COUNTS}
     order by xp desc, member.pseudonym
 """)  # noqa: S608 - our own texts and number
-"""All who joined a cohort, with the lesson XP of their own seven days, each day up to the cap, and the lessons finished
+"""All who joined a cohort, that of `week`, with the lesson XP of their own seven days, each day up to the cap, and the lessons finished
 in them, each once. Who left is not `placed`: no place on the board, but their lessons and their share of the target stay
 in the quest. `completed_at` only leads to the few rows by their index; the date decides, and no date begins a week early.
+The week is said and not read from the row, so that PostgreSQL knows how few days it is and looks them up by learner.
 """
 
 MEMBERSHIP = text(f"""
