@@ -26,8 +26,8 @@ from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.embedded import EmbeddedPostgresError
 from codyverse.core.embedded.programs import OLDEST_MAJOR
-from codyverse.core.errors import Unavailable
-from codyverse.core.oidc import NotIdentified, Provider
+from codyverse.core.errors import NotIdentified, Unavailable
+from codyverse.core.oidc import Provider
 from codyverse.core.smtp import MailServer, NoMailServer, NotSent
 from codyverse.jobs import JOBS, Job
 from codyverse.notifications.rules import counted
