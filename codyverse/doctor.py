@@ -161,10 +161,10 @@ def _migrations() -> Finding:
 def _pool() -> Finding:
     settings = _settings()
     most = int(_ask("select current_setting('max_connections')::int as most").most) - SPARE_CONNECTIONS
-    wanted = settings.web_workers * settings.pool_max + OTHERS
+    wanted = settings.web_workers * (settings.pool_max + settings.web_threads) + OTHERS
     told = f"up to {wanted} connections are wanted, PostgreSQL gives {most}"
     if wanted > most:
-        fitting = max(1, (most - OTHERS) // settings.web_workers)
+        fitting = max(1, (most - OTHERS) // settings.web_workers - settings.web_threads)
         return Finding(
             "pool", "fault", told, f"set POOL_MAX={fitting}, or raise max_connections of PostgreSQL"
         )
