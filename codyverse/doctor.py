@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse.backups import container, postgres, restoring
 from codyverse.core import cache, heartbeat, job_runs, replicas
+from codyverse.core.asking import MOST_READERS
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.embedded import EmbeddedPostgresError
@@ -161,10 +162,11 @@ def _migrations() -> Finding:
 def _pool() -> Finding:
     settings = _settings()
     most = int(_ask("select current_setting('max_connections')::int as most").most) - SPARE_CONNECTIONS
-    wanted = settings.web_workers * (settings.pool_max + settings.web_threads) + OTHERS
+    readers = min(settings.web_threads, MOST_READERS)
+    wanted = settings.web_workers * (settings.pool_max + readers) + OTHERS
     told = f"up to {wanted} connections are wanted, PostgreSQL gives {most}"
     if wanted > most:
-        fitting = max(1, (most - OTHERS) // settings.web_workers - settings.web_threads)
+        fitting = max(1, (most - OTHERS) // settings.web_workers - readers)
         return Finding(
             "pool", "fault", told, f"set POOL_MAX={fitting}, or raise max_connections of PostgreSQL"
         )

@@ -5,8 +5,10 @@ differs: the same connections, transactions, counted statements and errors. Meas
 and 30 instead of 216 where it is a transaction of its own (docs/decisions/reads.md).
 """
 
+import threading
 from collections import deque, namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +23,8 @@ from codyverse.core.database import db, in_unit_of_work, reads_from, session
 
 Found = tuple[Any, ...]
 """A row: by place, or by name as an attribute."""
+MOST_READERS = 8
+"""Of one process, for each database that it reads from. More threads than that serve no request faster."""
 
 
 @dataclass(slots=True)
@@ -80,51 +84,73 @@ def _ask(engine: Any, statement: Executable, values: Mapping[str, Any] | None) -
     try:
         if within or not isinstance(engine, Engine):
             return _send(session.connection(), statement, values)
-        return _alone(engine, statement, values)
+        return _readers(engine).ask(statement, values)
     except DBAPIError as fault:
         if fault.connection_invalidated and isinstance(engine, Engine):
-            _forget(engine)
+            _readers(engine).close_free()
         raise
 
 
-def _alone(engine: Engine, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
-    idle = _idle(engine)
-    try:
-        connection = idle.pop()
-    except IndexError:
-        connection = engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+class _Readers:
+    """Connections of an engine on which each statement is a transaction of its own: at most MOST_READERS.
+
+    They are not the pool's, so that whoever holds one of the pool's never waits for another. Who finds none free, and may
+    not open one more, takes one of the pool's for this once.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._free: deque[Connection] = deque()
+        self._lock, self._open = threading.Lock(), 0
+        event.listen(engine, "engine_disposed", lambda _engine: self.close_free())
+
+    def ask(self, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
+        try:
+            connection = self._free.pop()
+        except IndexError:
+            with self._lock:
+                may_open = self._open < MOST_READERS
+                self._open += may_open
+            if not may_open:
+                with self._engine.connect() as lent:
+                    return _send(lent, statement, values)
+            connection = self._opened()
+        try:
+            found = _send(connection, statement, values)
+        except BaseException:
+            self._close(connection)
+            raise
+        self._free.append(connection)
+        return found
+
+    def _opened(self) -> Connection:
+        try:
+            connection = self._engine.connect()
+        except BaseException:
+            with self._lock:
+                self._open -= 1
+            raise
         connection.detach()
-    try:
-        found = _send(connection, statement, values)
-    except BaseException:
-        _close(connection)
-        raise
-    idle.append(connection)
-    return found
+        return connection
+
+    def close_free(self) -> None:
+        """Close those that nobody uses: beside a connection that broke they have most likely broken too."""
+        with suppress(IndexError):
+            while True:
+                self._close(self._free.pop())
+
+    def _close(self, connection: Connection) -> None:
+        with self._lock:
+            self._open -= 1
+        try:
+            connection.close()
+        except DBAPIError:
+            connection.invalidate()
 
 
 @cache
-def _idle(engine: Engine) -> deque[Connection]:
-    """Connections on which each statement is a transaction of its own; as many as ever asked at the same moment.
-
-    They are not the pool's, so that whoever holds one of the pool's never waits for another.
-    """
-    event.listen(engine, "engine_disposed", _forget)
-    return deque()
-
-
-def _forget(engine: Engine) -> None:
-    """Close those that wait: beside a connection that broke they have most likely broken too."""
-    idle = _idle(engine)
-    while idle:
-        _close(idle.pop())
-
-
-def _close(connection: Connection) -> None:
-    try:
-        connection.close()
-    except DBAPIError:
-        connection.invalidate()
+def _readers(engine: Engine) -> _Readers:
+    return _Readers(engine)
 
 
 def _send(connection: Connection, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:

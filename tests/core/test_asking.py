@@ -1,5 +1,6 @@
 """Statements that go to the driver at once: the same rows, transactions, counts and errors as through the session."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from sqlalchemy import Integer, Numeric, Text, bindparam, cast, column, func, li
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from codyverse.core.asking import ask, ask_one, look
+from codyverse.core.asking import MOST_READERS, ask, ask_one, look
 from codyverse.core.database import count_statements, db, session, unit_of_work
 from tests.factories import make_user
 from tests.waiting import eventually
@@ -120,3 +121,20 @@ def test_a_statement_that_depends_on_its_values_is_refused(committed_app: Flask)
             select(literal(1)).where(column("x", Integer).in_(bindparam("some", expanding=True))),
             {"some": [1]},
         )
+
+
+def test_many_at_once_open_few_connections_and_all_are_answered(committed_app: Flask) -> None:
+    slow = text("select pg_backend_pid() as pid from pg_sleep(0.2)")
+
+    def one(_number: int) -> int:
+        with committed_app.app_context():
+            return int(ask_one(slow).pid)
+
+    with ThreadPoolExecutor(4 * MOST_READERS) as pool:
+        pids = list(pool.map(one, range(4 * MOST_READERS)))
+    assert len(pids) == 4 * MOST_READERS
+    kept = text("select count(*) from pg_stat_activity where datname = current_database()")
+    most = MOST_READERS + committed_app.extensions["settings"].pool_size
+    assert eventually(lambda: ask(kept)[0].count <= most)
+    db.engine.dispose()
+    assert eventually(lambda: ask(kept)[0].count <= 1)
