@@ -115,9 +115,9 @@ def _backup_key(file: Path) -> Finding:
     except container.Unusable as fault:
         told = f"{fault.message} Until then no backup can be made"
         return Finding("secrets", "fault", told, f"mend {file}, or remove BACKUP_KEY_FILE")
-    if file.stat().st_mode & 0o077:
-        told = f"others on this machine can read or change {file}, and with it read every backup"
-        return Finding("secrets", "fault", told, f"chmod 600 {file}")
+    if file.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+        told = f"others on this machine can read or change {file}, and with it open every backup"
+        return Finding("secrets", "fault", told, f"chmod o-rwx,g-w {file}")
     return Finding(
         "secrets", "good", "the signing key and the backups' key are long enough and closed to others"
     )
