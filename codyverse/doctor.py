@@ -20,6 +20,7 @@ from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from codyverse.archives import erasures
 from codyverse.backups import container, postgres, restoring
 from codyverse.core import cache, heartbeat, job_runs, replicas
 from codyverse.core.clock import now
@@ -360,6 +361,10 @@ def _proxy() -> Finding:
 def _backups() -> Finding:
     settings = _settings()
     newest = restoring.newest(settings.backup_dir)
+    try:
+        erasures.check(settings.backup_dir / erasures.NAME)
+    except erasures.Damaged as fault:
+        return Finding("backups", "fault", str(fault), "mend the list: no backup is restored before that")
     state: State = "look"
     if newest is None:
         told = f"there is no backup in {settings.backup_dir}"

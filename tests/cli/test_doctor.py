@@ -258,6 +258,15 @@ def test_old_backups(site: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert found["mail"]["state"] == "look"
 
 
+@pytest.mark.parametrize("folder", ["", "backups"])
+def test_a_damaged_list_of_the_erased(site: Flask, tmp_path: Path, folder: str) -> None:
+    damaged = tmp_path / folder / "erasures.txt"
+    damaged.parent.mkdir(exist_ok=True)
+    damaged.write_bytes(b"\xff")
+    found = examined(site, code=1)["backups"]
+    assert f"{damaged}, the list of those who were erased, is damaged" in found["says"]
+
+
 def test_without_a_database(cluster: str) -> None:
     """Every check says something; nothing else goes wrong."""
     for url, name, says in (
