@@ -20,6 +20,7 @@ from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from codyverse.archives import erasures
 from codyverse.backups import container, postgres, restoring
 from codyverse.core import cache, heartbeat, job_runs, replicas
 from codyverse.core.asking import MOST_READERS
@@ -116,9 +117,9 @@ def _backup_key(file: Path) -> Finding:
     except container.Unusable as fault:
         told = f"{fault.message} Until then no backup can be made"
         return Finding("secrets", "fault", told, f"mend {file}, or remove BACKUP_KEY_FILE")
-    if file.stat().st_mode & 0o077:
-        told = f"others on this machine can read or change {file}, and with it read every backup"
-        return Finding("secrets", "fault", told, f"chmod 600 {file}")
+    if file.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+        told = f"others on this machine can read or change {file}, and with it open every backup"
+        return Finding("secrets", "fault", told, f"chmod o-rwx,g-w {file}")
     return Finding(
         "secrets", "good", "the signing key and the backups' key are long enough and closed to others"
     )
@@ -362,6 +363,10 @@ def _proxy() -> Finding:
 def _backups() -> Finding:
     settings = _settings()
     newest = restoring.newest(settings.backup_dir)
+    try:
+        erasures.check(settings.backup_dir / erasures.NAME)
+    except erasures.Damaged as fault:
+        return Finding("backups", "fault", str(fault), "mend the list: no backup is restored before that")
     state: State = "look"
     if newest is None:
         told = f"there is no backup in {settings.backup_dir}"

@@ -116,9 +116,10 @@ def test_the_key_of_the_backups(site: Flask, monkeypatch: pytest.MonkeyPatch, tm
     found = examined(site, code=1)["secrets"]
     assert (found["state"], f"The key in {key} is too short" in found["says"]) == ("fault", True)
     key.write_text("long enough to be a key")
-    key.chmod(0o666)
-    assert examined(site, code=1)["secrets"]["mend"] == f"chmod 600 {key}"
-    key.chmod(0o600)
+    for mode in (0o666, 0o604, 0o620):
+        key.chmod(mode)
+        assert examined(site, code=1)["secrets"]["mend"] == f"chmod o-rwx,g-w {key}"
+    key.chmod(0o640)  # as docs/operate.md has it: root's, readable by the site's group
     assert examined(site)["secrets"]["state"] == "good"
 
 
@@ -255,6 +256,15 @@ def test_old_backups(site: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert found["backups"]["says"] == "the newest one is 192 hours old (old.codyverse)"
     assert found["proxy"]["state"] == "look"
     assert found["mail"]["state"] == "look"
+
+
+@pytest.mark.parametrize("folder", ["", "backups"])
+def test_a_damaged_list_of_the_erased(site: Flask, tmp_path: Path, folder: str) -> None:
+    damaged = tmp_path / folder / "erasures.txt"
+    damaged.parent.mkdir(exist_ok=True)
+    damaged.write_bytes(b"\xff")
+    found = examined(site, code=1)["backups"]
+    assert f"{damaged}, the list of those who were erased, is damaged" in found["says"]
 
 
 def test_without_a_database(cluster: str) -> None:
