@@ -10,13 +10,13 @@ import psutil
 from tests.runtime.conftest import Hire
 from tests.runtime.people import (
     answers,
-    eventually,
     is_quiet,
     keeper_of,
     kill_all,
     postmaster_of,
     processes_of,
 )
+from tests.waiting import eventually
 
 
 def test_two_users_share_one_server_and_the_last_stops_it(folder: Path, hire: Hire) -> None:
