@@ -38,7 +38,11 @@ class _Hashing:
     def __init__(self, cost: HashingCost) -> None:
         self._argon2 = PasswordHasher(cost.time_cost, cost.memory_kib, cost.parallelism)
         self._gate = threading.BoundedSemaphore(cost.at_once)
-        self.decoy = self._argon2.hash("decoy for addresses that nobody has")
+
+    @cached_property
+    def decoy(self) -> str:
+        """What is compared where nobody has the address; made once, before anybody signs in."""
+        return self._argon2.hash("decoy for addresses that nobody has")
 
     def _enter(self) -> None:
         if not self._gate.acquire(timeout=self.patience):
@@ -69,7 +73,8 @@ _in_use = [_Hashing(HashingCost())]
 
 def configure(cost: HashingCost) -> None:
     """Use this cost from now on. Hashes made with another cost stay valid and are renewed at the next sign-in."""
-    _in_use[0] = _Hashing(cost)
+    _in_use[0] = made = _Hashing(cost)
+    assert made.decoy  # made now, so that the first who asks in vain waits no longer than others
 
 
 def normalised(password: str) -> str:

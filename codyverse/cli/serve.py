@@ -167,26 +167,30 @@ def _run(context: click.Context, *words: str) -> None:
 def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
     """Runs the web server and the worker of jobs until they are stopped.
 
-    Both load while the courses are looked through, unless there are none yet: nobody shall see an empty site.
+    The server loads while the courses are looked through, unless there are none yet: nobody shall see an empty site. The
+    worker waits until the pages answer, for somebody waits for these.
     """
     load_first = demo or not queries.catalogue()
     if load_first:
         load_courses(context, settings, demo=demo)
     server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
-    worker = _start_worker()
+    worker: subprocess.Popen[bytes] | None = None
     try:
         if not load_first:
             load_courses(context, settings, demo=False)
         _wait_until_it_answers(settings, server)
         if server.poll() is None:
             _greet(settings)
-        while (code := _ended(server)) is None:
-            if worker.poll() is not None:  # as with the web server's workers: one that crashed comes back
+        while (code := _ended(server, 0 if worker is None else LOOK_SECONDS)) is None:
+            # begun when the pages answer; as with the web server's workers, one that crashed comes back
+            if worker is None or worker.poll() is not None:
                 worker = _start_worker()
     finally:
-        _ask_to_stop(worker)
+        if worker is not None:
+            _ask_to_stop(worker)
         _stop(server)
-        _stop(worker)
+        if worker is not None:
+            _stop(worker)
     raise click.ClickException(
         f"The web server ended by itself (exit status {code}); what it said stands above."
     )
@@ -198,10 +202,10 @@ def _start_worker() -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
-def _ended(server: subprocess.Popen[bytes]) -> int | None:
-    """The exit status of the web server, None if it still runs after a moment."""
+def _ended(server: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """The exit status of the web server, None if it still runs after so long."""
     try:
-        return server.wait(LOOK_SECONDS)
+        return server.wait(seconds)
     except subprocess.TimeoutExpired:
         return None
 
