@@ -8,8 +8,7 @@ people's data. Argon2id costs are settings (see docs/decisions/passwords.md for 
 import threading
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from argon2 import PasswordHasher
