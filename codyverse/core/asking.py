@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Executable, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from codyverse.core.database import db, in_unit_of_work, reads_from, session
+from codyverse.core.database import db, in_unit_of_work, is_limited_by_transaction, reads_from, session
 
 Found = tuple[Any, ...]
 """A row: by place, or by name as an attribute."""
@@ -94,17 +94,22 @@ def _ask(engine: Any, statement: Executable, values: Mapping[str, Any] | None) -
 class _Readers:
     """Connections of an engine on which each statement is a transaction of its own: at most MOST_READERS.
 
+    Behind a PgBouncer that lends for a transaction there are none: there only a transaction has a limit of time.
     They are not the pool's, so that whoever holds one of the pool's never waits for another. Who finds none free, and may
     not open one more, takes one of the pool's for this once.
     """
 
     def __init__(self, engine: Engine) -> None:
+        self._root = engine
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._free: deque[Connection] = deque()
         self._lock, self._open = threading.Lock(), 0
         event.listen(engine, "engine_disposed", lambda _engine: self.close_free())
 
     def ask(self, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
+        if is_limited_by_transaction(self._root):
+            with self._root.connect() as lent, lent.begin():
+                return _send(lent, statement, values)
         try:
             connection = self._free.pop()
         except IndexError:
@@ -160,8 +165,9 @@ def _send(connection: Connection, statement: Executable, values: Mapping[str, An
     given = {**made.fixed, **values} if values else made.fixed
     for name, process in made.processors.items():
         given = {**given, name: process(given[name])}
-    cursor: Any = connection.connection.cursor()
+    cursor: Any = None
     try:
+        cursor = connection.connection.cursor()
         for told in connection.dispatch.before_cursor_execute:
             told(connection, cursor, made.text, given, None, False)
         cursor.execute(made.text, given)
@@ -174,7 +180,8 @@ def _send(connection: Connection, statement: Executable, values: Mapping[str, An
     except psycopg2.Error as fault:
         connection._handle_dbapi_exception(fault, made.text, given, cursor, None)  # always raises
     finally:
-        cursor.close()
+        if cursor is not None:
+            cursor.close()
 
 
 def _make(statement: Executable, connection: Connection) -> _Made:

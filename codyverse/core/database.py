@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 from flask import g, has_app_context
 from flask_sqlalchemy import SQLAlchemy
@@ -215,11 +216,21 @@ def count_statements(engine: Any, record: Callable[[str], None]) -> None:
         record(statement)
 
 
+_LIMITED: "WeakSet[Engine]" = WeakSet()
+
+
+def is_limited_by_transaction(engine: Engine) -> bool:
+    """Whether a statement must stand in a transaction to be cut off when it takes too long."""
+    return engine in _LIMITED
+
+
 def limit_each_transaction(engine: Any, milliseconds: int) -> None:
     """Give each transaction the statement timeout, at its begin; one more round trip.
 
     For PgBouncer, which refuses it when connecting and lends each transaction another connection.
     """
+
+    _LIMITED.add(engine)
 
     @event.listens_for(engine, "begin")
     def _limit(conn: Any) -> None:

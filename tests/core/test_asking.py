@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from codyverse.core.asking import MOST_READERS, ask, ask_one, look
-from codyverse.core.database import count_statements, db, session, unit_of_work
+from codyverse.core.database import count_statements, db, limit_each_transaction, session, unit_of_work
 from tests.factories import make_user
 from tests.waiting import eventually
 
@@ -138,3 +138,20 @@ def test_many_at_once_open_few_connections_and_all_are_answered(committed_app: F
     assert eventually(lambda: ask(kept)[0].count <= most)
     db.engine.dispose()
     assert eventually(lambda: ask(kept)[0].count <= 1)
+
+
+def test_where_only_transactions_have_a_limit_of_time_it_holds_here_too(committed_app: Flask) -> None:
+    limit_each_transaction(db.engine, 200)
+    with pytest.raises(DBAPIError) as told:
+        ask(text("select 1 from pg_sleep(:seconds)"), {"seconds": 30})
+    assert told.value.orig.pgcode == "57014"  # type: ignore[union-attr]
+    assert ask_one(PID) is not None
+
+
+def test_a_connection_that_was_closed_under_us_is_told_as_the_session_tells_it(committed_app: Flask) -> None:
+    with unit_of_work():
+        session.connection().connection.driver_connection.close()  # type: ignore[union-attr]
+        with pytest.raises(DBAPIError) as told:
+            ask(PID)
+        session.rollback()
+    assert told.value.connection_invalidated
