@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -279,8 +279,13 @@ class _Told:
 
 def _name_of(given: Mapping[str, Any]) -> str:
     """What tells this answer of an operation from its others."""
-    query = given.get("query")
-    return f"api:{request.path}?{query.model_dump_json() if query is not None else ''}"
+    query: BaseModel | None = given.get("query")
+    return f"api:{request.path}?{_words(query) if query is not None else ''}"
+
+
+@lru_cache(1_000)
+def _words(query: BaseModel) -> str:
+    return query.model_dump_json()
 
 
 def _read(op: Operation, given: Mapping[str, Any]) -> Response:

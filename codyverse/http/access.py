@@ -76,7 +76,8 @@ def principal_or_none() -> Principal | None:
     """Who acts, read once per request and only when somebody asks."""
     noted = notes()
     if "principal" not in noted:
-        noted["principal"] = unless_away(_look_up, lambda: None)
+        is_stranger = bearer() is None and session.get(TOKEN) is None
+        noted["principal"] = None if is_stranger else unless_away(_look_up, lambda: None)
     found: Principal | None = noted["principal"]
     return found
 

@@ -74,20 +74,26 @@ class LeanCompress(Compress):
             return super().after_request(response)
         headers, environ = response.headers, asked().environ
         vary_by(headers, "Accept-Encoding")
-        if not 200 <= response.status_code < 300 or (response.content_length or 0) < self._least:
+        if not 200 <= response.status_code < 300 or "Content-Encoding" in headers:
             return response
-        if "Content-Encoding" in headers or response.mimetype not in self.compress_mimetypes_set:
+        if int(headers.get("Content-Length") or 0) < self._least or not self._takes(
+            headers.get("Content-Type", "")
+        ):
             return response
         chosen = _encoding(self.enabled_algorithms, environ.get("HTTP_ACCEPT_ENCODING", ""))
         if chosen is not None:
             response.set_data(_compress_data(current_app, response.get_data(), chosen))
             headers["Content-Encoding"] = chosen
-            tag, is_weak = response.get_etag()
-            if tag and not is_weak:
-                response.set_etag(f"{tag}:{chosen}")  # what is compressed has a tag of its own
+            tag = headers.get("ETag")
+            if tag is not None and tag.startswith('"'):
+                headers["ETag"] = f'{tag[:-1]}:{chosen}"'  # what is compressed has a tag of its own
             if "HTTP_IF_NONE_MATCH" in environ and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                 response.make_conditional(request)
         return response
+
+    def _takes(self, kind: str) -> bool:
+        """Whether what is of this content type gets shorter."""
+        return kind.partition(";")[0].strip().lower() in self.compress_mimetypes_set
 
 
 class LeanCSRF(CSRFProtect):  # type: ignore[misc]

@@ -63,8 +63,14 @@ def vary_by(headers: Headers, name: str) -> None:
     said = headers.get("Vary")
     if said is None:
         headers["Vary"] = name
-    elif name.lower() not in (each.strip() for each in said.lower().split(",")):
-        headers["Vary"] = f"{said}, {name}"
+    elif (wider := _with(said, name)) != said:
+        headers["Vary"] = wider
+
+
+@lru_cache(1_000)
+def _with(said: str, name: str) -> str:
+    """A list of names with this one in it."""
+    return said if name.lower() in (each.strip() for each in said.lower().split(",")) else f"{said}, {name}"
 
 
 class _Sessions(SecureCookieSessionInterface):
