@@ -53,6 +53,8 @@ def tag_of(data: bytes) -> str:
 
 def is_known(tag: str) -> bool:
     """Whether the client says, with If-None-Match, that it has this already, compressed or not."""
+    if "HTTP_IF_NONE_MATCH" not in request.environ:
+        return False
     given = request.if_none_match
     return given.star_tag or tag in bare_tags(given)
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -160,6 +161,8 @@ def _body(op: Operation) -> BaseModel:
 
 def _query(schema: type[BaseModel]) -> BaseModel:
     """The validated query: texts that read as what the schema wants. Raises Invalid."""
+    if not request.query_string and (nothing := _of_no_query(schema)) is not None:
+        return nothing
     given: dict[str, Any] = {}
     for name, values in request.args.lists():
         if len(values) > 1:
@@ -172,6 +175,15 @@ def _query(schema: type[BaseModel]) -> BaseModel:
         return schema.model_validate_strings(given, strict=True)
     except ValidationError as fault:
         raise Invalid(_faults(fault, given)) from fault
+
+
+@cache
+def _of_no_query(schema: type[BaseModel]) -> BaseModel | None:
+    """What the schema says of a query that names nothing; None if it wants something named."""
+    try:
+        return schema.model_validate_strings({}, strict=True)
+    except ValidationError:
+        return None
 
 
 def _is_whole(kind: Any) -> bool:
@@ -267,8 +279,13 @@ class _Told:
 
 def _name_of(given: Mapping[str, Any]) -> str:
     """What tells this answer of an operation from its others."""
-    query = given.get("query")
-    return f"api:{request.path}?{query.model_dump_json() if query is not None else ''}"
+    query: BaseModel | None = given.get("query")
+    return f"api:{request.path}?{_words(query) if query is not None else ''}"
+
+
+@lru_cache(1_000)
+def _words(query: BaseModel) -> str:
+    return query.model_dump_json()
 
 
 def _read(op: Operation, given: Mapping[str, Any]) -> Response:

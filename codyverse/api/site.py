@@ -1,5 +1,6 @@
 """For those who watch the site: /health, /metrics, /cache-stats. They answer without an envelope, as watchers expect."""
 
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 import orjson
@@ -11,7 +12,7 @@ from codyverse.api import envelope
 from codyverse.api.schemas.site import CacheLifetime, CacheStatsOut, HealthDetails, HealthOut
 from codyverse.core import cache, metrics
 from codyverse.core.errors import NotAllowed, NotSignedIn
-from codyverse.core.health import Monitor
+from codyverse.core.health import Health, Monitor
 from codyverse.core.resilience import Breaker
 from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.limits import exempt
@@ -20,7 +21,10 @@ bp = Blueprint("site", __name__)
 
 
 def _json(told: BaseModel, status: int = 200) -> Response:
-    body = told.model_dump_json(by_alias=True, exclude_none=True)
+    return _sent(told.model_dump_json(by_alias=True, exclude_none=True), status)
+
+
+def _sent(body: str, status: int) -> Response:
     return Response(body, status, content_type=envelope.JSON, headers={"Cache-Control": "no-store"})
 
 
@@ -40,16 +44,27 @@ def health() -> Response:
             pool=found.pool,
             version=current_app.config["CODYVERSE_VERSION"],
         )
+    body = _said(found, monitor.uptime) if details is None else _words(found, monitor.uptime, details)
+    return _sent(body, 503 if found.overall == "critical" else 200)
+
+
+def _words(found: Health, uptime: int, details: HealthDetails | None) -> str:
     told = HealthOut(
         overall=found.overall,
         database=found.database,
         memory=found.memory,
         cache=found.cache,
         checked_at=found.checked_at,
-        uptime=monitor.uptime,
+        uptime=uptime,
         details=details,
     )
-    return _json(told, 503 if found.overall == "critical" else 200)
+    return told.model_dump_json(by_alias=True, exclude_none=True)
+
+
+@lru_cache(4)
+def _said(found: Health, uptime: int) -> str:
+    """What everybody is told, in the same words until there is something new to tell."""
+    return _words(found, uptime, None)
 
 
 def _watchers_only() -> None:

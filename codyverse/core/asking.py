@@ -6,10 +6,11 @@ and 30 instead of 216 where it is a transaction of its own (docs/decisions/reads
 """
 
 import threading
+import time
 from collections import deque, namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -70,6 +71,36 @@ def send_one(statement: Executable, values: Mapping[str, Any] | None = None) -> 
 def look(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
     """The one row, or None, as the primary has it: for who acts, and for what decides whether a cache is right."""
     return _one(_ask(db.engine, statement, values))
+
+
+@dataclass(slots=True)
+class Lately:
+    """What `look` found at most `seconds` ago in this process, for many who ask at once; `forget` makes the next one look.
+
+    Of each engine its own. What was asked for before `forget` and arrives after it is not kept.
+    """
+
+    statement: Executable
+    seconds: float
+    _held: "WeakKeyDictionary[Engine, tuple[float, Any]]" = field(default_factory=WeakKeyDictionary)
+    _forgotten: int = 0
+
+    def look(self) -> Any:
+        """The one row, or None, as the primary had it a moment ago."""
+        engine, forgotten = db.engine, self._forgotten
+        asked, row = self._held.get(engine, (0.0, None))
+        at = time.monotonic()
+        if asked and at - asked <= self.seconds:
+            return row
+        row = look(self.statement)
+        if forgotten == self._forgotten:
+            self._held[engine] = (at, row)
+        return row
+
+    def forget(self) -> None:
+        """Somebody has written. Again is harmless."""
+        self._forgotten += 1
+        self._held.clear()
 
 
 def _one(found: list[Any]) -> Any:

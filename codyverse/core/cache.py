@@ -5,6 +5,7 @@ which the domain reads from the database each time. Memory comes first, then the
 and it is not asked again for a few seconds.
 """
 
+import functools
 import logging
 import threading
 import time
@@ -248,9 +249,14 @@ class Counted:
             self.looks[lifetime, True] += hits
             self.looks[lifetime, False] += misses
         if hits:
-            metrics.cache_reads.labels(lifetime, "hit").inc(hits)
+            _reads(lifetime, "hit").inc(hits)
         if misses:
-            metrics.cache_reads.labels(lifetime, "miss").inc(misses)
+            _reads(lifetime, "miss").inc(misses)
+
+
+@functools.cache
+def _reads(lifetime: Lifetime, result: str) -> Any:
+    return metrics.cache_reads.labels(lifetime, result)
 
 
 def install(app: Flask, redis_url: str | None, timeout_s: float) -> None:

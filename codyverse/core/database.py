@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from codyverse.core.notes import notes, notes_or_none
 from codyverse.core.sqlstates import was_rolled_back
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def read_from(replica: Engine | None) -> None:
 
 def reads_from() -> Engine | None:
     """The replica that this request reads from; None: the primary."""
-    found: Engine | None = g.get(_REPLICA) if has_app_context() else None
+    found: Engine | None = (notes_or_none() or {}).get(_REPLICA)
     return found
 
 
@@ -131,7 +132,10 @@ def on_primary() -> Iterator[None]:
 
     For who acts, and for what is kept in a cache: both must not be a moment behind.
     """
-    before = g.get(_REPLICA) if has_app_context() else None
+    before = reads_from()
+    if before is None:
+        yield
+        return
     read_from(None)
     try:
         yield
@@ -158,7 +162,7 @@ def commit_was_sent() -> bool:
 
 def noted() -> dict[str, Any]:
     """What this application context knows already: a request's own memory, gone with it."""
-    known: dict[str, Any] = g.setdefault("codyverse_noted", {})
+    known: dict[str, Any] = notes().setdefault("codyverse_noted", {})
     return known
 
 

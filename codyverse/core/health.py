@@ -35,9 +35,9 @@ STALE_AFTER = 3
 _CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Health:
-    """What one look found. `memory_share` is what the process uses of its limit; the rest of it is in milliseconds."""
+    """What one look found; two looks are two things. `memory_share` is what the process uses of its limit; the rest of it is in milliseconds."""
 
     database: Database
     memory: Memory

@@ -13,11 +13,12 @@ from typing import Any, Literal, TypeVar
 import psycopg2
 import pybreaker
 import stamina
-from flask import Flask, current_app, g, has_app_context
+from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from codyverse.core.database import undo
+from codyverse.core.notes import notes, notes_or_none
 from codyverse.core.sqlstates import is_away, is_passing
 
 log = logging.getLogger(__name__)
@@ -148,12 +149,12 @@ def _with_pauses(act: Callable[[], Value], may_repeat: Callable[[BaseException],
 
 def take_unconfirmed() -> None:
     """This request may be answered with what was held before, if the database is away."""
-    g.takes_unconfirmed = True
+    notes()["takes_unconfirmed"] = True
 
 
 def is_unconfirmed() -> bool:
     """Whether this request is being answered with what the database could not confirm."""
-    return has_app_context() and bool(g.get("unconfirmed"))
+    return bool((notes_or_none() or {}).get("unconfirmed"))
 
 
 def unless_away(read: Callable[[], Value], otherwise: Callable[[], Value]) -> Value:
@@ -162,9 +163,10 @@ def unless_away(read: Callable[[], Value], otherwise: Callable[[], Value]) -> Va
     Once it was away, a request does not wait for it again. Requests that take nothing unconfirmed, all that write among
     them, just read: a single read of a unit of work must not be done again on another connection.
     """
-    if not (has_app_context() and g.get("takes_unconfirmed")):
+    noted = notes_or_none()
+    if noted is None or "takes_unconfirmed" not in noted:
         return read()
-    if is_unconfirmed():
+    if "unconfirmed" in noted:
         return otherwise()
     try:
         return again(read)
@@ -172,5 +174,5 @@ def unless_away(read: Callable[[], Value], otherwise: Callable[[], Value]) -> Va
         if not is_away(fault):
             raise
         undo()
-        g.unconfirmed = True
+        noted["unconfirmed"] = True
     return otherwise()

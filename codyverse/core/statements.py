@@ -7,12 +7,13 @@ import logging
 import time
 from typing import Any
 
-from flask import Flask, current_app, g, has_app_context
+from flask import Flask, current_app
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from codyverse.core import metrics
 from codyverse.core.heartbeat import recorder
+from codyverse.core.notes import notes, notes_or_none
 
 log = logging.getLogger("codyverse.statements")
 _BEGAN = "codyverse_began"
@@ -29,10 +30,10 @@ def _begin(conn: Any, *_rest: Any) -> None:
 def _end(conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
     """The text of a statement has no values in it, so that nothing personal reaches the log."""
     took = (time.perf_counter() - conn.info.pop(_BEGAN, time.perf_counter())) * 1000
-    if not has_app_context():
+    noted = notes_or_none()
+    if noted is None:
         _count(1, took / 1000)
         return
-    noted: dict[str, Any] = g._get_current_object().__dict__
     noted["statements"] = noted.get("statements", 0) + 1
     noted["statement_seconds"] = noted.get("statement_seconds", 0.0) + took / 1000
     if took < LEAST_SLOW_MS:
@@ -49,7 +50,8 @@ def _count(number: int, seconds: float) -> None:
 
 
 def _tell(_fault: BaseException | None) -> None:
-    number, seconds = g.pop("statements", 0), g.pop("statement_seconds", 0.0)
+    noted = notes()
+    number, seconds = noted.pop("statements", 0), noted.pop("statement_seconds", 0.0)
     if number:
         _count(number, seconds)
         recorder().counted("statements", number=number, total=seconds)

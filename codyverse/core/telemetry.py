@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 import structlog
 
+from codyverse.core.notes import REQUEST_ID, notes_or_none
+
 SECRET = re.compile(r"passw|secret|token|authorization|cookie|e-?mail|answer|^given$|^code$", re.IGNORECASE)
 """Names under which nothing is written into the log, whatever stands there."""
 _ADDRESS = re.compile(r"[^\s@<>\"'(=]+@[^\s@<>\"'()]+\.[A-Za-z]{2,}")
@@ -48,6 +50,14 @@ def _clean(value: Any) -> Any:
     return text
 
 
+def _of_request(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What is logged while a request is answered carries its id."""
+    noted = notes_or_none()
+    if noted is not None and REQUEST_ID in noted:
+        line.setdefault(REQUEST_ID, noted[REQUEST_ID])
+    return line
+
+
 class Line:
     """A line that is written at every request: to the same place and with the same names as all others, on a shorter way.
 
@@ -68,8 +78,7 @@ class Line:
         if not isinstance(handler, _JsonHandler):
             self._usual.info(self._event, **given, **plain)
             return
-        said = given | structlog.contextvars.get_contextvars()
-        line = plain | {name: _clean(value) for name, value in said.items()}
+        line = plain | {name: _clean(value) for name, value in _of_request(None, "", given).items()}
         line |= {"event": self._event, "level": "info", "logger": self._name, "timestamp": _moment()}
         handler.line(orjson.dumps(line, default=str).decode())
 
@@ -91,7 +100,7 @@ def _moment() -> str:
 def configure_logs(level: str, style: str) -> None:
     """Send everything, the standard library's loggers included, to stderr. `style` is json or text."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _of_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

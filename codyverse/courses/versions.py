@@ -10,25 +10,28 @@ from typing import TypeVar
 
 from sqlalchemy import text
 
-from codyverse.core.asking import look
+from codyverse.core.asking import Lately, look
 from codyverse.core.cache import Lifetime, kept, last_kept
-from codyverse.core.database import noted, session
+from codyverse.core.database import after_commit, in_unit_of_work, noted, session
 from codyverse.core.resilience import unless_away
 
 COLUMN = "content_version()"
 """The version, as a column of a statement that is sent anyway; `remember` takes it."""
 _RENEW = text("update content_state set version = gen_random_uuid()")
-_VERSION = text(f"select {COLUMN}")
+_VERSION = Lately(text(f"select {COLUMN}"), seconds=0.05)
 _KNOWN, _WRITTEN = "codyverse_content_version", "codyverse_content_written"
 Value = TypeVar("Value")
 
 
 def content_version() -> str:
-    """The version as the request began, if the statement that found out who acts brought it; else one statement."""
+    """The version as the request began, if the statement that found out who acts brought it; for strangers one statement.
+
+    Many strangers at once share it: what another process has written reaches them a twentieth of a second later.
+    """
     known = noted().get(_KNOWN)
     if isinstance(known, str):
         return known
-    found = look(_VERSION)
+    found = look(_VERSION.statement) if in_unit_of_work() else _VERSION.look()
     return "" if found is None else str(found[0])
 
 
@@ -40,6 +43,7 @@ def remember(version: str) -> None:
 def renew() -> None:
     """Let nothing that is kept be asked for again, in any process, once this transaction is committed."""
     session.connection().execute(_RENEW)
+    after_commit(_VERSION.forget)
 
 
 def about_to_write() -> None:
@@ -47,6 +51,7 @@ def about_to_write() -> None:
     noted().pop(_KNOWN, None)
     session.connection()
     noted()[_WRITTEN] = session().get_transaction()
+    after_commit(_VERSION.forget)
 
 
 def kept_of_content(name: str, work_out: Callable[[], Value], lifetime: Lifetime = "courses") -> Value:

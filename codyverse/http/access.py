@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from flask import Flask, current_app, g, redirect, request, session, url_for
+from flask import Flask, g, redirect, session, url_for
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
@@ -17,9 +17,11 @@ from codyverse.accounts.queries import Principal
 from codyverse.core.clock import now
 from codyverse.core.database import on_primary, unit_of_work
 from codyverse.core.errors import NotAllowed, NotSignedIn
+from codyverse.core.notes import notes
 from codyverse.core.resilience import again, is_unconfirmed, unless_away
 from codyverse.http import away
 from codyverse.http.away import TOKEN
+from codyverse.http.pipeline import asked, view_asked
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +53,9 @@ def access(
     return name_it
 
 
-def _noted() -> dict[str, Any]:
-    """What this request has noted in `g`, itself: it is asked for a dozen times, and each time the proxy costs more."""
-    noted: dict[str, Any] = g._get_current_object().__dict__
-    return noted
-
-
 def bearer() -> str | None:
     """The token of this request; None if it carries none, or none is taken here. What is no token at all is ''."""
-    noted = _noted()
+    noted = notes()
     if "bearer" not in noted:
         noted["bearer"] = _bearer()
     found: str | None = noted["bearer"]
@@ -67,10 +63,9 @@ def bearer() -> str | None:
 
 
 def _bearer() -> str | None:
-    view = current_app.view_functions.get(request.endpoint or "")
-    if not getattr(view, "takes_token", False):
+    if not getattr(view_asked(), "takes_token", False):
         return None
-    given = request.headers.get("Authorization")
+    given = asked().environ.get("HTTP_AUTHORIZATION")
     if given is None:
         return None
     kind, _, text = given.strip().partition(" ")
@@ -79,9 +74,10 @@ def _bearer() -> str | None:
 
 def principal_or_none() -> Principal | None:
     """Who acts, read once per request and only when somebody asks."""
-    noted = _noted()
+    noted = notes()
     if "principal" not in noted:
-        noted["principal"] = unless_away(_look_up, lambda: None)
+        is_stranger = bearer() is None and session.get(TOKEN) is None
+        noted["principal"] = None if is_stranger else unless_away(_look_up, lambda: None)
     found: Principal | None = noted["principal"]
     return found
 
@@ -93,8 +89,7 @@ def _look_up() -> Principal | None:
 
 
 def _wanted() -> tuple[str, ...]:
-    view = current_app.view_functions.get(request.endpoint or "")
-    return getattr(view, "brings", ())
+    return getattr(view_asked(), "brings", ())
 
 
 def _of_session() -> Principal | None:
@@ -153,13 +148,13 @@ def end_session() -> None:
 
 
 def _enforce() -> Response | None:
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    if asked.endpoint is None or asked.endpoint == "static" or asked.method == "OPTIONS":
+    request = asked()
+    view = view_asked()
+    if view is None or request.endpoint == "static" or request.method == "OPTIONS":
         return None
-    view = current_app.view_functions[asked.endpoint]
     policy: Policy | None = getattr(view, "access", None)
     if policy is None:
-        raise RuntimeError(f"the route {asked.endpoint} names no access policy")
+        raise RuntimeError(f"the route {request.endpoint} names no access policy")
     away.note(view)
     if policy == "anyone":
         if bearer() is not None:
@@ -176,7 +171,7 @@ def _enforce() -> Response | None:
 
 def _note_use(response: Response) -> Response:
     """Keep that a token was used. What was asked for is done by now, so a failure here is logged and changes nothing."""
-    token_id = _noted().pop("note_use_of", None)
+    token_id = notes().pop("note_use_of", None)
     if token_id is not None and response.status_code < 500:
         try:
             with unit_of_work():
@@ -188,7 +183,7 @@ def _note_use(response: Response) -> Response:
 
 def _note_seen(response: Response) -> Response:
     """Keep, once an hour, that a session was used, for the list of devices. A failure is logged and changes nothing."""
-    who: Principal | None = _noted().get("principal")
+    who: Principal | None = notes().get("principal")
     if who is None or not who.session_id or response.status_code >= 500:
         return response
     at = int(now().timestamp())

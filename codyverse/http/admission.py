@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask
 
 from codyverse.core import metrics
 from codyverse.core.clock import now
 from codyverse.core.errors import Unavailable
+from codyverse.http.pipeline import asked
 from codyverse.http.security import content_security_policy
 
 Environ = dict[str, Any]
@@ -162,7 +163,7 @@ def _is_form(environ: Environ) -> bool:
 
 def _told_in_flask() -> None:
     """A form that the door has refused gets the page that keeps it."""
-    if request.environ.get(REFUSED):
+    if REFUSED in asked().environ:
         raise Unavailable(SAID, secrets.choice(RETRY_AFTER_S))
 
 

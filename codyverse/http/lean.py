@@ -1,97 +1,30 @@
-"""Flask and its extensions without what they work out anew for each request although it never changes here.
+"""The extensions of Flask without what they work out anew for each request although it never changes here.
 
 Each class is the library's own with one answer remembered. What that saves is in docs/decisions/reads.md.
 """
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
-from flask import Flask, Request, Response, current_app, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Flask, Response, current_app, request
+from flask.globals import _cv_request
 from flask_compress import Compress
 from flask_compress.flask_compress import _choose_algorithm, _compress_data
 from flask_limiter import Limiter, RequestLimit
+from flask_limiter._extension import LimiterContext
 from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFProtect
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from jinja2 import Template
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context, Macro
+from limits import RateLimitItem, WindowStats
+from limits.storage import MemoryStorage
 from limits.strategies import STRATEGIES
 
 from codyverse.http.counting import PatientMemory
-
-MOST_COOKIES = 5_000
-
-
-class _Sessions(SecureCookieSessionInterface):
-    """Signed cookies, with one signer for as long as the keys are the same, and each cookie's signature checked once.
-
-    A browser sends the same cookie again and again. What is remembered of one is what was signed, and when, so that it
-    ends when its time is over; and only plain values, which no request can change for the next.
-    """
-
-    def __init__(self) -> None:
-        self._made: tuple[object, URLSafeTimedSerializer] | None = None
-        self._checked: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        sent = request.cookies.get(self.get_cookie_name(app))
-        if not sent:
-            return super().open_session(app, request)
-        signer = self.get_signing_serializer(app)
-        if signer is None:
-            return None
-        oldest = time.time() - app.permanent_session_lifetime.total_seconds()
-        known = self._checked.get(sent)
-        if known is None:
-            known = self._check(signer, sent)
-        if known is None or known[0] < oldest:
-            return super().open_session(app, request)
-        return SecureCookieSession(known[1])
-
-    def _check(self, signer: URLSafeTimedSerializer, sent: str) -> tuple[float, dict[str, Any]] | None:
-        try:
-            told, at = signer.loads(sent, return_timestamp=True)
-        except BadSignature:
-            return None
-        if not all(isinstance(value, str | int | bool | None) for value in told.values()):
-            return None
-        known = (at.timestamp(), told)
-        self._checked[sent] = known
-        while len(self._checked) > MOST_COOKIES:
-            with suppress(KeyError):  # two requests at once
-                self._checked.popitem(last=False)
-        return known
-
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        keys = (app.secret_key, tuple(app.config["SECRET_KEY_FALLBACKS"] or ()))
-        if self._made is None or self._made[0] != keys:
-            made = super().get_signing_serializer(app)
-            if made is None:
-                return None
-            self._made = (keys, made)
-            self._checked = OrderedDict()
-        return self._made[1]
-
-
-class LeanFlask(Flask):
-    """Its views and handlers are plain functions, none of them a coroutine."""
-
-    session_interface = _Sessions()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.session_interface = _Sessions()
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
+from codyverse.http.pipeline import asked, tell, vary_by, view_asked
 
 
 class LeanTalisman(Talisman):  # type: ignore[misc]
@@ -110,7 +43,7 @@ class LeanTalisman(Talisman):  # type: ignore[misc]
             app.config["SESSION_COOKIE_SECURE"] = True
 
     def _set_response_headers(self, response: Response) -> Response:
-        environ = request.environ
+        environ = asked().environ
         scheme = (environ["wsgi.url_scheme"] in ("https", "wss"), environ.get("HTTP_X_FORWARDED_PROTO"))
         known = self._known.get(scheme)
         if known is None:
@@ -120,7 +53,7 @@ class LeanTalisman(Talisman):  # type: ignore[misc]
             ]
             if scheme[1] in (None, "http", "https"):
                 self._known[scheme] = known
-        response.headers.extend(known)
+        tell(known)
         return response
 
 
@@ -139,34 +72,45 @@ class LeanCompress(Compress):
     def after_request(self, response: Response | None) -> Response:
         if response is None or response.is_streamed:
             return super().after_request(response)
-        headers, environ = response.headers, request.environ
-        vary = headers.get("Vary")
-        if vary is None:
-            headers["Vary"] = "Accept-Encoding"
-        elif "accept-encoding" not in vary.lower():
-            headers["Vary"] = f"{vary}, Accept-Encoding"
-        if not 200 <= response.status_code < 300 or (response.content_length or 0) < self._least:
+        headers, environ = response.headers, asked().environ
+        vary_by(headers, "Accept-Encoding")
+        if not 200 <= response.status_code < 300 or "Content-Encoding" in headers:
             return response
-        if "Content-Encoding" in headers or response.mimetype not in self.compress_mimetypes_set:
+        if int(headers.get("Content-Length") or 0) < self._least or not self._takes(
+            headers.get("Content-Type", "")
+        ):
             return response
         chosen = _encoding(self.enabled_algorithms, environ.get("HTTP_ACCEPT_ENCODING", ""))
         if chosen is not None:
             response.set_data(_compress_data(current_app, response.get_data(), chosen))
             headers["Content-Encoding"] = chosen
-            tag, is_weak = response.get_etag()
-            if tag and not is_weak:
-                response.set_etag(f"{tag}:{chosen}")  # what is compressed has a tag of its own
+            tag = headers.get("ETag")
+            if tag is not None and tag.startswith('"'):
+                headers["ETag"] = f'{tag[:-1]}:{chosen}"'  # what is compressed has a tag of its own
             if "HTTP_IF_NONE_MATCH" in environ and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                 response.make_conditional(request)
         return response
+
+    def _takes(self, kind: str) -> bool:
+        """Whether what is of this content type gets shorter."""
+        return kind.partition(";")[0].strip().lower() in self.compress_mimetypes_set
 
 
 class LeanCSRF(CSRFProtect):  # type: ignore[misc]
     """A request that cannot change anything needs no look at whether its view is exempt."""
 
     def protect(self, apply_exemptions: bool = False) -> None:
-        if request.method in current_app.config["WTF_CSRF_METHODS"]:
+        if asked().method not in ("GET", "HEAD"):
             super().protect(apply_exemptions)
+
+
+_MET = "codyverse_limits_met"
+
+
+def _is_of(limiter: Limiter, hook: Any) -> bool:
+    """Whether the library has hung this hook up for the limiter: it looks for its notes where none are, at each request."""
+    owner = hook.args[0] if isinstance(hook, partial) else getattr(hook, "__self__", None)
+    return owner is limiter
 
 
 class LeanLimiter(Limiter):
@@ -180,17 +124,35 @@ class LeanLimiter(Limiter):
         super().init_app(app)
         self._fallback_storage = PatientMemory()
         self._fallback_limiter = STRATEGIES[self._strategy or "fixed-window"](self._fallback_storage)
+        for hooks in (app.after_request_funcs[None], app.teardown_request_funcs[None]):
+            hooks[:] = [each for each in hooks if not _is_of(self, each)]
+        app.after_request(self._deduct)
+
+    @property
+    def context(self) -> LimiterContext:
+        """What this request has met so far; it ends with it."""
+        held = _cv_request.get().__dict__
+        found: LimiterContext | None = held.get(_MET)
+        if found is None:
+            found = held[_MET] = LimiterContext()
+        return found
+
+    def _deduct(self, response: Response) -> Response:
+        """Count what counts only now that it is known how the request ended, and has failed."""
+        met: LimiterContext | None = _cv_request.get().__dict__.get(_MET)
+        if met is not None and met.conditional_deductions:
+            self._Limiter__check_conditional_deductions(response)  # type: ignore[attr-defined]
+        return response
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        asked = request._get_current_object()  # type: ignore[attr-defined]
-        view = current_app.view_functions.get(asked.endpoint or "")
+        view = view_asked()
         if in_middleware and getattr(view, "no_limit", False):
             return
         everybodys = self._everybodys() if in_middleware and view is not None else None
-        if everybodys is None or self._storage_dead or asked.method == "OPTIONS":
+        if everybodys is None or self._storage_dead or asked().method == "OPTIONS":
             super()._check_request_limit(callable_name, in_middleware)
         else:
-            self._count(everybodys, asked)
+            self._count(everybodys)
 
     def _everybodys(self) -> RuntimeLimit | None:
         """The limit that all requests meet, if that is one, and a plain one."""
@@ -203,19 +165,32 @@ class LeanLimiter(Limiter):
             self._known[said] = limits[0] if len(limits) == 1 else None
         return self._known[said]
 
-    def _count(self, limit: RuntimeLimit, asked: Request) -> None:
-        """As the library does it; a count that fails is left to the library, which knows what to do then."""
-        args = [self._key_prefix, limit.key_func(), limit.scope_for(asked.endpoint or "", asked.method)]
+    def _count(self, limit: RuntimeLimit) -> None:
+        """As the library does it, with a key that is put together once; a count that fails is left to the library, which
+        knows what to do then."""
+        request = asked()
+        args = (self._key_prefix, limit.key_func(), limit.scope_for(request.endpoint or "", request.method))
+        met = RequestLimit(self, limit.limit, list(args), False, limit.shared)
+        amount, seconds, key = limit.limit.amount, limit.limit.get_expiry(), _key(limit.limit, args)
+        storage: Any = self.limiter.storage
         try:
-            let_in = self.limiter.hit(limit.limit, *args)
+            let_in = storage.acquire_entry(key, amount, seconds)
+            if isinstance(storage, MemoryStorage):
+                began, used = storage.get_moving_window(key, amount, seconds)
+                met._window = WindowStats(began + seconds, amount - used)
         except Exception:  # noqa: BLE001 - whatever a storage raises
             super()._check_request_limit(None, in_middleware=True)
             return
-        met = RequestLimit(self, limit.limit, args, not let_in, limit.shared)
+        met.breached = not let_in
         context = self.context
         context.view_rate_limit, context.view_rate_limits = met, [met]
         if not let_in:
             raise RateLimitExceeded(limit)
+
+
+@lru_cache(10_000)
+def _key(limit: RateLimitItem, args: tuple[str, ...]) -> str:
+    return limit.key_for(*args)
 
 
 DRAWINGS = ("components/icon.html", "components/cody.html", "components/nav.html")

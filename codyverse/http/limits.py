@@ -11,14 +11,16 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, Response, current_app, request, session
 from flask_limiter import ApplicationLimit
 from flask_limiter.util import get_remote_address
 from redis.exceptions import RedisError
 
 from codyverse.accounts.services import address_key
+from codyverse.core.notes import notes
 from codyverse.http.access import PERSON, bearer, half, principal_or_none
 from codyverse.http.lean import LeanLimiter
+from codyverse.http.pipeline import tell
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -121,11 +123,12 @@ def exempt(view: View) -> View:
 
 def seconds_to_wait() -> int:
     """In how many seconds, at least 1, the limit that this request met lets the next one through; the same all through it."""
-    noted: dict[str, int] = g._get_current_object().__dict__
+    noted = notes()
     if "seconds_to_wait" not in noted:
         limit = limiter.current_limit
         noted["seconds_to_wait"] = max(1, ceil(limit.window.reset_time - time.time())) if limit else 1
-    return noted["seconds_to_wait"]
+    found: int = noted["seconds_to_wait"]
+    return found
 
 
 def _tell(response: Response) -> Response:
@@ -136,9 +139,13 @@ def _tell(response: Response) -> Response:
             RedisError
         ):  # it went away since the request was counted: then there is nothing to tell
             remaining, reset = max(0, limit.remaining), seconds_to_wait()
-            response.headers.add("RateLimit-Limit", str(limit.limit.amount))
-            response.headers.add("RateLimit-Remaining", str(remaining))
-            response.headers.add("RateLimit-Reset", str(reset))
+            tell(
+                (
+                    ("RateLimit-Limit", str(limit.limit.amount)),
+                    ("RateLimit-Remaining", str(remaining)),
+                    ("RateLimit-Reset", str(reset)),
+                )
+            )
     return response
 
 

@@ -8,13 +8,15 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, Response, g, session
 from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse.core import database, metrics
+from codyverse.core.notes import notes
 from codyverse.core.replicas import Replica, Replicas
 from codyverse.core.replicas import replicas as replicas_of
 from codyverse.http.access import PERSON, bearer, principal_or_none
+from codyverse.http.pipeline import asked, view_asked
 
 log = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
@@ -38,9 +40,11 @@ def _person() -> int | None:
 
 def _choose() -> None:
     replicas = replicas_of()
-    if replicas is None or request.method not in {"GET", "HEAD"} or request.endpoint is None:
+    if replicas is None:
         return
-    view = current_app.view_functions[request.endpoint]
+    view = view_asked()
+    if view is None or asked().method not in {"GET", "HEAD"}:
+        return
     person = None if getattr(view, "reads_primary", False) else _person()
     chosen = None if person is None else replicas.choose(person)
     metrics.reads.labels(chosen.name if chosen else "primary").inc()
@@ -67,7 +71,8 @@ def _again_on_primary(app: Flask) -> Callable[..., Any]:
     inner = app.dispatch_request
 
     def dispatch(*given: Any) -> Any:
-        replicas, chosen = replicas_of(), g.get(_CHOSEN)
+        chosen: Replica | None = notes().get(_CHOSEN)
+        replicas = replicas_of() if chosen is not None else None
         if chosen is None or replicas is None:
             return inner(*given)
         try:

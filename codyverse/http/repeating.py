@@ -8,12 +8,13 @@ time does no harm.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, request
-from flask.globals import request_ctx
+from flask import Flask, g
+from flask.globals import _cv_request
 
 from codyverse.core.database import commit_was_sent, undo
 from codyverse.core.resilience import again
 from codyverse.core.sqlstates import is_passing
+from codyverse.http.pipeline import view_asked
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -34,8 +35,7 @@ def say_harmless() -> None:
 
 def is_harmless() -> bool:
     """Whether this request may be sent a second time although the first may have been stored."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    return bool(g.get("harmless_again") or getattr(view, "harmless_again", False))
+    return bool(g.get("harmless_again") or getattr(view_asked(), "harmless_again", False))
 
 
 def _may_repeat(fault: BaseException) -> bool:
@@ -48,9 +48,7 @@ def _whole(dispatch: Callable[[], Any]) -> Callable[[], Any]:
     """`dispatch`, again after a passing fault, with the cookie as it was when the request came."""
 
     def repeated() -> Any:
-        cookie = (
-            request_ctx._session
-        )  # the proxy would note that it was read, which changes the answer's headers
+        cookie = _cv_request.get()._session  # the property would note that it was read, which changes headers
         assert cookie is not None
         before, modified = dict(cookie), cookie.modified
         tries: list[int] = []

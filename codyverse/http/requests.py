@@ -2,14 +2,17 @@
 
 import re
 import time
+from functools import lru_cache
 from random import getrandbits
+from typing import Any
 
-import structlog
 from flask import Flask, Request, Response, current_app, g, request
 
 from codyverse.core import heartbeat, metrics
+from codyverse.core.notes import REQUEST_ID, notes
 from codyverse.core.telemetry import Line
 from codyverse.http.admission import WAITED
+from codyverse.http.pipeline import asked, tell
 
 _line = Line("codyverse.requests", "request")
 _ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
@@ -19,15 +22,13 @@ PLAIN = ("slug", "item")
 
 
 def _begin() -> None:
-    environ, noted = request.environ, g._get_current_object()
+    environ, noted = asked().environ, notes()
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    noted.request_id = name = given if given and _ID.fullmatch(given) else f"{getrandbits(64):016x}"
-    noted.began = time.perf_counter()
+    noted[REQUEST_ID] = given if given and _ID.fullmatch(given) else f"{getrandbits(64):016x}"
+    noted["began"] = time.perf_counter()
     heartbeat.of(current_app).begin()
     if WAITED in environ or "HTTP_X_REQUEST_START" in environ:
         _note_wait()
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=name)
 
 
 def _note_wait() -> None:
@@ -43,20 +44,27 @@ def _note_wait() -> None:
         heartbeat.recorder().timed("queue", "", "", waited)
 
 
+@lru_cache(5_000)
+def _counters(endpoint: str, method: str, status: int) -> tuple[Any, Any]:
+    """Where requests of this kind are counted, and their times."""
+    return metrics.requests.labels(endpoint, method, status), metrics.request_seconds.labels(endpoint)
+
+
 def _end(response: Response) -> Response:
-    asked, noted = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
-    seconds = time.perf_counter() - noted.began
-    response.headers.add("X-Request-Id", noted.request_id)
-    status, endpoint = response.status_code, asked.endpoint or "none"
-    metrics.requests.labels(endpoint, asked.method, status).inc()
-    metrics.request_seconds.labels(endpoint).observe(seconds)
+    request, noted = asked(), notes()
+    seconds = time.perf_counter() - noted["began"]
+    tell([("X-Request-Id", noted[REQUEST_ID])])
+    status, endpoint = response.status_code, request.endpoint
+    number, times = _counters(endpoint or "none", request.method, status)
+    number.inc()
+    times.observe(seconds)
     heart = heartbeat.of(current_app)
     heart.busy(seconds)
-    heart.recorder.timed("requests", endpoint, str(status), seconds)
+    heart.recorder.timed("requests", endpoint or "none", str(status), seconds)
     who = noted.get("principal")
     counted = {
-        "method": asked.method,
-        "endpoint": asked.endpoint,
+        "method": request.method,
+        "endpoint": endpoint,
         "status": status,
         "milliseconds": round(seconds * 1000, 1),
         "statements": noted.get("statements", 0),
@@ -64,27 +72,27 @@ def _end(response: Response) -> Response:
         "user_id": who.id if who else None,
     }
     if "category" in noted:
-        counted["category"] = noted.category
+        counted["category"] = noted["category"]
     if noted.get("waited", 0) >= 0.001:
-        counted["waited_milliseconds"] = round(noted.waited * 1000, 1)
-    _line.write({"path": _plain_path(asked)}, counted)
+        counted["waited_milliseconds"] = round(noted["waited"] * 1000, 1)
+    _line.write({"path": _plain_path(request)}, counted)
     return response
 
 
-def _plain_path(asked: Request) -> str:
+def _plain_path(request: Request) -> str:
     """The path without what could be a secret: `/mails/unsubscribe/<token>`; of an unknown one its first part."""
-    rule, parts = asked.url_rule, asked.view_args
+    rule, parts = request.url_rule, request.view_args
     if rule is None:
-        first, more, _ = asked.path[1:].partition("/")
+        first, more, _ = request.path[1:].partition("/")
         return f"/{first[:40]}" + ("/…" if more else "")
     if all(name in PLAIN or str(value).isdigit() for name, value in (parts or {}).items()):
-        return asked.path
+        return request.path
     return rule.rule
 
 
 def _join_vary(response: Response) -> Response:
     """One Vary header instead of several, of which the compression that follows would drop all but the first."""
-    given = response.headers.getlist("Vary")
+    given = [value for name, value in response.headers if name == "Vary"]
     if len(given) > 1:
         names = dict.fromkeys(each.strip() for line in given for each in line.split(","))
         response.headers["Vary"] = ", ".join(names)

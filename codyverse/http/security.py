@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.routing import IntegerConverter
 
 from codyverse.http.lean import LeanCSRF, LeanTalisman
+from codyverse.http.pipeline import asked, tell, view_asked
 
 csrf = LeanCSRF()
 View = TypeVar("View", bound=Callable[..., Any])
@@ -72,11 +73,10 @@ def draws_from_data(view: View) -> View:
 
 
 def _allow_data_pictures(response: Response) -> Response:
-    view = current_app.view_functions.get(request.endpoint or "")
-    if getattr(view, "draws_from_data", False):
+    if getattr(view_asked(), "draws_from_data", False):
         policy = content_security_policy(current_app.config.get("ASSET_URL"))
         policy["img-src"] += " data:"
-        response.content_security_policy = ContentSecurityPolicy(policy)
+        tell([("Content-Security-Policy", ContentSecurityPolicy(policy).to_header())])
     return response
 
 
@@ -98,14 +98,14 @@ def _refuse_text() -> None:
 
     Bytes that are not UTF-8 arrive as U+FFFD; kept so, two different passwords could be the same.
     """
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    if asked.endpoint is None:
+    view, request = view_asked(), asked()
+    if view is None:
         return  # nothing is there
-    if getattr(current_app.view_functions[asked.endpoint], "takes_token", False):
+    if getattr(view, "takes_token", False):
         return  # the API's schemas say what they take
-    texts = [*asked.args.values(), asked.path]
-    if asked.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        texts += [each for pair in asked.form.items(multi=True) for each in pair]
+    texts = [*request.args.values(), request.path] if request.query_string else [request.path]
+    if request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        texts += [each for pair in request.form.items(multi=True) for each in pair]
     if any("\x00" in text for text in texts):
         raise RefusedText(
             "The text contains a character (NUL) that cannot be stored. Remove it and send again."
