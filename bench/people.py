@@ -60,7 +60,7 @@ class Learner:
     token: str
 
 
-def _as_autovacuum_leaves_it() -> None:
+def as_autovacuum_leaves_it() -> None:
     """Statistics as any site has them a minute after its tables have grown."""
     with db.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("vacuum analyze"))
@@ -78,7 +78,7 @@ def crowd(app: Flask, number: int) -> list[Learner]:
             session.execute(_TOKENS, {"ids": ids, "hashes": hashes, "scopes": scopes})
             session.execute(_SESSIONS, {"ids": ids, "hashes": [token_hash(each) for each in browser]})
         session.remove()
-        _as_autovacuum_leaves_it()
+        as_autovacuum_leaves_it()
     seen = int(now().timestamp())
     signed = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
     assert isinstance(app.secret_key, str)
@@ -122,5 +122,5 @@ def open_lessons(app: Flask, people: list[Learner], *, answered: bool) -> list[W
             with unit_of_work():
                 session.execute(_ANSWERED, {"attempts": [each.attempt_id for each in found]})
         session.remove()
-        _as_autovacuum_leaves_it()
+        as_autovacuum_leaves_it()
     return found

@@ -7,14 +7,14 @@ from codyverse.core.events import subscribe
 from codyverse.courses import versions
 from codyverse.courses.events import LessonsPublished
 from codyverse.gamification import effects, streak_care
-from codyverse.gamification.badge_facts import COUNTS_RIDER
+from codyverse.gamification.badge_facts import GAME_RIDER
 from codyverse.gamification.badges import BadgeReview, grant_due
 from codyverse.gamification.events import BadgeEarned, GoalReached, ItemBought, LevelReached
 from codyverse.gamification.leagues.events import LeagueClosed
 from codyverse.gamification.leagues.services import league
 from codyverse.gamification.services import on_user_registered
 from codyverse.gamification.settlement import settle, until_nothing_follows
-from codyverse.gamification.statements import GAME_RIDER, GOALS_RIDER
+from codyverse.gamification.statements import GOALS_RIDER
 from codyverse.notifications import account_mails, dashboard
 from codyverse.notifications import handlers as news
 from codyverse.notifications.statements import READER
@@ -34,7 +34,7 @@ def install() -> None:
     """Connect everything; once per process, again is harmless."""
     ride_along(Rider("content", versions.COLUMN, versions.remember, always=True))
     ride_along(Rider("standing", dashboard.MARK, dashboard.take_mark))
-    for rider in (GAME_RIDER, GOALS_RIDER, COUNTS_RIDER, whole_courses.RIDER, READER, outbox.RIDER):
+    for rider in (GAME_RIDER, whole_courses.RIDER, READER, outbox.RIDER):
         together.ride_along("lesson", rider)
     together.ride_along("study", GOALS_RIDER)
     subscribe(UserRegistered, on_user_registered)

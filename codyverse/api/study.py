@@ -10,7 +10,10 @@ from codyverse.api.schemas.study import (
     RewardsOut,
     VerdictOut,
 )
+from codyverse.core.together import together
+from codyverse.courses import queries as courses
 from codyverse.gamification import queries as game
+from codyverse.gamification.brought import Brought, brought_as, brought_by
 from codyverse.http.access import principal
 from codyverse.http.repeating import harmless_again
 from codyverse.progress import queries, services
@@ -95,24 +98,42 @@ def answer_step(attempt_id: int, body: AnswerIn) -> Reply:
 def complete_attempt(attempt_id: int) -> Reply:
     """Every step that asks must be answered. Again it changes nothing and says the same."""
     who = principal()
-    services.complete_attempt(who.id, attempt_id)
-    return Reply(_completion(who.id, attempt_id))
+    with together() as fact:
+        finished = services.complete_attempt(who.id, attempt_id)
+    if finished is None:
+        return Reply(_completion(who.id, attempt_id))
+    lesson = courses.lesson(finished.lesson_id)
+    titles = (lesson.title, lesson.next_lesson_id)
+    return Reply(_completed(finished, *titles, brought_by(fact, who.id)))
 
 
 def _completion(user_id: int, attempt_id: int) -> CompletionOut:
+    """Of one that was finished before."""
     done, rewards = queries.completion(user_id, attempt_id), game.rewards_of(user_id, attempt_id)
-    fields = {name: getattr(done, name) for name in CompletionOut.model_fields if name != "rewards"}
+    return _completed(done, done.lesson_title, done.next_lesson_id, brought_as(rewards))
+
+
+def _completed(
+    done: services.Finished | queries.Completion, title: str, next_lesson_id: int | None, brought: Brought
+) -> CompletionOut:
     return CompletionOut(
-        **fields | {"score": float(done.score), "best_score": float(done.best_score)},
+        attempt_id=done.attempt_id,
+        lesson_id=done.lesson_id,
+        lesson_title=title,
+        first_time=done.first_time,
+        score=float(done.score),
+        best_score=float(done.best_score),
+        right=done.right,
+        asked=done.asked,
+        seconds=done.seconds,
+        completed_at=done.completed_at,
+        local_date=done.local_date,
+        next_lesson_id=next_lesson_id,
         rewards=RewardsOut(
-            xp=rewards.xp,
-            coins=rewards.coins,
-            gems=rewards.gems,
-            entries=[EntryOut.model_validate(_entry(each)) for each in rewards.entries],
-            level_up=rewards.level_up.number if rewards.level_up else None,
+            xp=brought.xp,
+            coins=brought.coins,
+            gems=brought.gems,
+            entries=[EntryOut.model_validate(line._asdict()) for line in brought.entries],
+            level_up=brought.level,
         ),
     )
-
-
-def _entry(entry: object) -> dict[str, object]:
-    return {name: getattr(entry, name) for name in EntryOut.model_fields}

@@ -30,9 +30,11 @@ class Call:
 
 @dataclass(slots=True)
 class Together:
-    """One fact with all that follows from it. `known`: what riders brought, by their names and whom it is about."""
+    """One fact with all that follows from it. `known`: what riders brought, by their names and whom it is about; `noted`:
+    what handlers found out, for whoever opened this."""
 
     known: dict[tuple[str, int], Any] = field(default_factory=dict)
+    noted: dict[tuple[str, int], Any] = field(default_factory=dict)
     calls: dict[Call, list[Any]] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -103,12 +105,14 @@ def known(name: str, user_id: int, otherwise: Callable[[], Any]) -> Any:
 @dataclass(frozen=True, slots=True)
 class Rider:
     """A column, worked out after the fact was written: SQL over what the fact's statement is given, such as `:user_id`,
-    `:lesson_id`, `:attempt_id`, `:local_date`, over its row, `kept`, and over what `values` gives beside that.
+    `:lesson_id`, `:attempt_id`, `:local_date`, over its row, `kept`, and over what `values` gives beside that. Of a column that
+    is a JSON object, `parts` are known under their own names too.
     """
 
     name: str
     column: str
     values: Callable[[], Mapping[str, Any]] | None = None
+    parts: tuple[str, ...] = ()
 
 
 _RIDERS: dict[str, dict[str, Rider]] = {}
@@ -124,7 +128,7 @@ class _Keeping:
     """A statement that keeps a fact, what rides along, and what riders give to it."""
 
     statement: TextClause
-    names: tuple[str, ...]
+    riders: tuple[Rider, ...]
     values: tuple[Callable[[], Mapping[str, Any]], ...]
 
 
@@ -134,7 +138,7 @@ def _keeping(kind: str, source: str) -> _Keeping:
     columns = "".join(f", {rider.column}" for rider in riders)
     return _Keeping(
         text(f"select kept.*{columns} from {source} as kept"),  # noqa: S608 - our own texts
-        tuple(rider.name for rider in riders),
+        riders,
         tuple(rider.values for rider in riders if rider.values is not None),
     )
 
@@ -145,8 +149,10 @@ def keep(kind: str, source: str, values: dict[str, Any]) -> tuple[Any, ...]:
     for more in how.values:
         values |= more()
     [row] = send(how.statement, values)
-    size = len(row) - len(how.names)
+    size, whose = len(row) - len(how.riders), values["user_id"]
     with together() as fact:
-        for name, brought in zip(how.names, row[size:], strict=True):
-            fact.known[name, values["user_id"]] = brought
+        for rider, brought in zip(how.riders, row[size:], strict=True):
+            fact.known[rider.name, whose] = brought
+            for part in rider.parts:
+                fact.known[part, whose] = brought[part]
     return tuple(row[:size])

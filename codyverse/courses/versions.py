@@ -15,7 +15,7 @@ from codyverse.core.cache import Lifetime, kept, last_kept
 from codyverse.core.database import after_commit, in_unit_of_work, noted, session
 from codyverse.core.resilience import unless_away
 
-COLUMN = "(select content_state.version::text from content_state)"
+COLUMN = "content_version()"
 """The version, as a column of a statement that is sent anyway; `remember` takes it."""
 _RENEW = text("update content_state set version = gen_random_uuid()")
 _VERSION = Lately(text(f"select {COLUMN}"), seconds=0.05)

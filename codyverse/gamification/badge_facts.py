@@ -13,6 +13,7 @@ from sqlalchemy import text
 from codyverse.core.asking import ask, send
 from codyverse.core.together import Rider, known
 from codyverse.gamification.badge_catalogue import Badge, Count, badges
+from codyverse.gamification.statements import BROUGHT, COUNTS, GAME, GOALS
 from codyverse.progress.events import LessonCompleted
 
 
@@ -90,9 +91,10 @@ class Asking:
     values: Mapping[str, Any]
     places: Mapping[Count, tuple[str, int]]
 
-    def read(self, told: Mapping[str, list[int]]) -> dict[Count, int]:
+    def read(self, told: Mapping[str, list[int] | None]) -> dict[Count, int]:
         """The counts in an answer; what was not counted is left out."""
-        return {count: told[name][place] for count, (name, place) in self.places.items() if name in told}
+        found = {count: (told.get(name), place) for count, (name, place) in self.places.items()}
+        return {count: numbers[place] for count, (numbers, place) in found.items() if numbers is not None}
 
 
 @lru_cache(maxsize=256)
@@ -131,14 +133,10 @@ def read_counts(
 
 # --- after a lesson ---
 
-_OF_LESSON = (
-    "game_counts_of_lesson(:user_id, :attempt_id, :local_date, {lessons}, {distinct}, :first_time, "
-    "cast(:badges as jsonb), :new_in_a_day, cast(:scores as numeric[]), cast(:gaps as int[]), "
-    "cast(:day_scores as numeric[]), cast(:tries as int[]))"
-)
-_OF_KEPT = {"lessons": "kept.lessons", "distinct": "kept.distinct_lessons"}
-_OF_EVENT = {"lessons": ":lessons", "distinct": ":distinct_lessons"}
-_AFTER_LESSON = text(f"select {_OF_LESSON.format(**_OF_EVENT)}")
+_AFTER_LESSON = text("""
+    select game_after_lesson(:user_id, :local_date, :lesson_id, :course_id, :attempt_id, :lessons, :distinct_lessons,
+                             :first_time, null, cast(:asked as jsonb)) -> 'counts'
+""")
 
 
 def counts_of_lesson(fact: LessonCompleted) -> dict[Count, int]:
@@ -157,6 +155,8 @@ def _read(fact: LessonCompleted) -> Any:
     values = {
         "user_id": fact.user_id,
         "attempt_id": fact.attempt_id,
+        "lesson_id": fact.lesson_id,
+        "course_id": fact.course_id,
         "local_date": fact.local_date,
         "lessons": fact.day.lessons,
         "distinct_lessons": fact.day.distinct_lessons,
@@ -171,7 +171,7 @@ _of_catalogue: list[tuple[tuple[Badge, ...], Asking]] = []
 
 
 def _asked_of_catalogue() -> Asking:
-    """How to ask for all badges that are in force, each list as PostgreSQL writes it."""
+    """How to ask for all badges that are in force."""
     if not _of_catalogue or _of_catalogue[0][0] is not badges():
         _of_catalogue[:] = [(badges(), _asking_for(badges()))]
     return _of_catalogue[0][1]
@@ -183,21 +183,20 @@ def _asking_for(catalogue: tuple[Badge, ...]) -> Asking:
     keys: dict[str, list[str]] = {source: [] for source in (*SOURCES, "leagues")}
     for badge, source in wanted:
         keys["leagues" if source in {"quests", "league_weeks"} else source].append(badge.key)
-    values: dict[str, Any] = {name: _as_array(found.values[name]) for name in _ASKED_FOR.values()}
-    values["badges"] = orjson.dumps(keys).decode()
     least = (badge.at_least for badge, source in wanted if source == "new_in_a_day")
-    values["new_in_a_day"] = min(least, default=1)
-    return Asking(values, found.places)
+    asked = {name: found.values[name] for name in _ASKED_FOR.values()} | {
+        "badges": keys,
+        "new_in_a_day": min(least, default=1),
+        "shortest_gap": min(found.values["gaps"], default=None),
+    }
+    return Asking({"asked": orjson.dumps(asked).decode()}, found.places)
 
 
-def _as_array(values: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
-
-
-COUNTS = "counts"
-COUNTS_RIDER = Rider(
-    COUNTS,
-    _OF_LESSON.format(lessons="kept.lessons", distinct="kept.distinct_lessons"),
+GAME_RIDER = Rider(
+    GAME,
+    "game_after_lesson(:user_id, :local_date, :lesson_id, :course_id, :attempt_id, kept.lessons, kept.distinct_lessons, "
+    ":first_time, kept.whole_course, cast(:asked as jsonb))",
     lambda: _asked_of_catalogue().values,
+    parts=(GOALS, COUNTS, BROUGHT),
 )
-"""What rides along with a finished lesson: `counts_of_lesson`, counted after it was kept."""
+"""What rides along with a finished lesson: all that the game has to know, worked out after it was kept."""

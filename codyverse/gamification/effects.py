@@ -23,12 +23,17 @@ def lesson(settlement: Settlement) -> None:
 def _first_time(settlement: Settlement, fact: LessonCompleted) -> tuple[Entry, Entry]:
     numbers = settlement.numbers
     source = f"lesson:{fact.lesson_id}"
+    score = str(stored_score(fact.score))
     what = (fact.difficulty, fact.seconds, fact.score, numbers)
     xp_details = _told(
-        fact, numbers.base_xp[fact.difficulty], str(numbers.xp_per_minute), str(numbers.xp_per_point)
+        fact, score, numbers.base_xp[fact.difficulty], str(numbers.xp_per_minute), str(numbers.xp_per_point)
     )
     coin_details = _told(
-        fact, numbers.base_coins[fact.difficulty], str(numbers.coins_per_minute), str(numbers.coins_per_point)
+        fact,
+        score,
+        numbers.base_coins[fact.difficulty],
+        str(numbers.coins_per_minute),
+        str(numbers.coins_per_point),
     )
     return (
         Entry("xp", rules.lesson_xp(*what), "lesson", source, xp_details),
@@ -36,14 +41,14 @@ def _first_time(settlement: Settlement, fact: LessonCompleted) -> tuple[Entry, E
     )
 
 
-def _told(fact: LessonCompleted, base: int, per_minute: str, per_point: str) -> dict[str, Any]:
+def _told(fact: LessonCompleted, score: str, base: int, per_minute: str, per_point: str) -> dict[str, Any]:
     return {
         "lesson_id": fact.lesson_id,
         "title": fact.lesson_title,
         "base": base,
         "seconds": fact.seconds,
         "per_minute": per_minute,
-        "score": str(stored_score(fact.score)),
+        "score": score,
         "per_point": per_point,
         **_by_report(fact),
     }

@@ -84,16 +84,24 @@ def lesson_xp(difficulty: str, seconds: int, score: Fraction, numbers: GameNumbe
 
     `seconds` of counted study time, `score` 0–100 exact.
     """
-    minutes = Fraction(seconds, 60)
-    exact = numbers.base_xp[difficulty] + minutes * Fraction(numbers.xp_per_minute)
-    return half_up(exact + score * Fraction(numbers.xp_per_point))
+    return _award(numbers.base_xp[difficulty], seconds, numbers.xp_per_minute, score, numbers.xp_per_point)
 
 
 def lesson_coins(difficulty: str, seconds: int, score: Fraction, numbers: GameNumbers = DEFAULTS) -> int:
     """Coins for a lesson's first completion: base + minutes × 0.1 + score × 0.05, rounded half up once."""
-    minutes = Fraction(seconds, 60)
-    exact = numbers.base_coins[difficulty] + minutes * Fraction(numbers.coins_per_minute)
-    return half_up(exact + score * Fraction(numbers.coins_per_point))
+    return _award(
+        numbers.base_coins[difficulty], seconds, numbers.coins_per_minute, score, numbers.coins_per_point
+    )
+
+
+def _award(base: int, seconds: int, per_minute: Decimal, score: Fraction, per_point: Decimal) -> int:
+    """base + minutes × per_minute + score × per_point, rounded half up; exact, in whole numbers over one denominator."""
+    a_minute, minutes = per_minute.as_integer_ratio()
+    a_point, points = per_point.as_integer_ratio()
+    minutes, points = 60 * minutes, score.denominator * points
+    over = minutes * points
+    exact = base * over + seconds * a_minute * points + score.numerator * a_point * minutes
+    return (2 * exact + over) // (2 * over)
 
 
 def improvement_xp(score: Fraction, best: Fraction, numbers: GameNumbers = DEFAULTS) -> int:
@@ -128,6 +136,15 @@ class Standing:
 
 def levels(numbers: GameNumbers = DEFAULTS) -> tuple[Level, ...]:
     """All levels, lowest first. Thresholds beyond the names continue the last name."""
+    if not _ladder or _ladder[0][0] is not numbers:
+        _ladder[:] = [(numbers, _levels(numbers))]
+    return _ladder[0][1]
+
+
+_ladder: list[tuple[GameNumbers, tuple[Level, ...]]] = []
+
+
+def _levels(numbers: GameNumbers) -> tuple[Level, ...]:
     named = [*_LEVEL_NAMES, *[_LEVEL_NAMES[-1]] * len(numbers.level_thresholds)]
     return tuple(
         Level(number, *named[number - 1], threshold)

@@ -1,9 +1,9 @@
 """Paying: what one fact brings is gathered, written into the ledger, and added to the player, once."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from codyverse.core.asking import send
 from codyverse.core.events import publish
@@ -12,7 +12,7 @@ from codyverse.gamification.badge_catalogue import Count
 from codyverse.gamification.events import RewardPaid
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.rules import GameNumbers
-from codyverse.gamification.statements import GAME, KNOWN, SETTLE
+from codyverse.gamification.statements import BROUGHT, GAME, KNOWN, SETTLE
 from codyverse.gamification.streaks import Streak
 from codyverse.progress.events import DayTotals
 
@@ -49,11 +49,16 @@ class Entry:
 
     def record(self) -> dict[str, Any]:
         """As it is handed to the database."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {
+            "currency": self.currency,
+            "amount": self.amount,
+            "rule": self.rule,
+            "source": self.source,
+            "details": self.details,
+        }
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerState:
+class PlayerState(NamedTuple):
     """A player's row, and the badges that they have earned."""
 
     xp: int = 0
@@ -96,7 +101,7 @@ def streak_columns(streak: Streak) -> dict[str, Any]:
     }
 
 
-COLUMNS = tuple(each.name for each in fields(PlayerState) if each.name != "badges")
+COLUMNS = tuple(each for each in PlayerState._fields if each != "badges")
 STREAK_COLUMNS = tuple(streak_columns(Streak()))
 LESSON_RULES = frozenset({"lesson", "lesson_again"})
 
@@ -196,7 +201,7 @@ class Settlement:
 
     def _take_in(self, entry: Entry) -> None:
         before = getattr(self.player, entry.currency)
-        self._player = replace(self.player, **{entry.currency: before + entry.amount})
+        self._player = self.player._replace(**{entry.currency: before + entry.amount})
         if entry.currency == "xp":
             self.earned_xp = True
             if entry.rule in LESSON_RULES:
@@ -208,7 +213,7 @@ class Settlement:
     def change(self, **columns: Any) -> None:
         """Have the player's level or streak set."""
         self._changes |= columns
-        self._player = replace(self.player, **columns)
+        self._player = self.player._replace(**columns)
         self.moves += 1
 
     def reach(self, slots: Iterable[int], *, full: bool) -> None:
@@ -219,7 +224,7 @@ class Settlement:
     def grant(self, *keys: str) -> None:
         """Have these badges granted."""
         self._badges += keys
-        self._player = replace(self.player, badges=self.player.badges | set(keys))
+        self._player = self.player._replace(badges=self.player.badges | set(keys))
 
     def announce(self, news: object, because_of: Entry | None = None) -> None:
         """Publish an event at the end; with an entry, only if that entry is written."""
@@ -232,7 +237,10 @@ class Settlement:
 
     def close(self) -> None:
         """Have everything written and publish what happened."""
-        with together():
+        with together() as fact:
+            fact.noted[BROUGHT, self.fact.user_id] = [
+                (each.currency, each.amount, each.rule, each.source, each.details) for each in self._entries
+            ]
             if self._entries or self._changes or self._goals or self._badges:
                 put_down(SETTLE, self._told())
             for news in self._news:

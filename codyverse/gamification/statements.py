@@ -6,12 +6,13 @@ from sqlalchemy import text
 
 from codyverse.core.together import Call, Rider
 
-GAME, GOALS = "game", "goals"
-GAME_RIDER = Rider(GAME, "game_known(:user_id, :local_date, :lesson_id, :attempt_id)")
+GAME, GOALS, COUNTS, BROUGHT = "game", "goals", "counts", "brought"
+"""What rides along with a fact: what the game has to know of its learner, the goals of the day (null: not set), what badges
+are earned by, and the entries that the attempt has brought before (null: none)."""
 GOALS_RIDER = Rider(GOALS, "game_goals(:user_id, :local_date)")
-"""What rides along with a fact: what the game has to know of its learner, and the goals of the day (null: not set)."""
 
-KNOWN, SET = text(f"select {GAME_RIDER.column}"), text(f"select {GOALS_RIDER.column}")
+KNOWN = text("select game_known(:user_id, :local_date, :lesson_id, :attempt_id)")
+SET = text(f"select {GOALS_RIDER.column}")
 
 
 def _one(facts: list[Any]) -> Any:
@@ -20,7 +21,7 @@ def _one(facts: list[Any]) -> Any:
     return facts[0]
 
 
-SETTLE = Call("game_settle(:told)", _one)
+SETTLE = Call("game_pay(:told)", _one)
 """Write all that a fact brought: entries, the player's sums with them, goals that were reached, badges. What is there
 already was not reckoned with, and fails as a passing fault: the whole is done anew, and knows then."""
 

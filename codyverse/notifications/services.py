@@ -108,7 +108,7 @@ def _readers(gathered: list[News]) -> dict[int, list[Any] | None]:
     return found
 
 
-_WRITE_NEWS = Call(f"news_write(:told, '{CHANNEL}')", _told)
+_WRITE_NEWS = Call(f"news_tell(:told, '{CHANNEL}')", _told)
 
 
 def stir(user_id: int) -> None:

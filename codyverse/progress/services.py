@@ -5,7 +5,9 @@ may be sent twice: what happened already is not counted again.
 """
 
 import secrets
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -186,8 +188,24 @@ def _is_last_answer(state: Any, attempt_id: int, step_id: int, given: Any) -> bo
         return False
 
 
-def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None) -> None:
-    """Finish an attempt whose asking steps are all answered; again it changes nothing.
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An attempt that was finished just now, as it stands. `right` of `asked` steps were right at the first answer."""
+
+    attempt_id: int
+    lesson_id: int
+    first_time: bool
+    score: Decimal
+    best_score: Decimal
+    right: int
+    asked: int
+    seconds: int
+    completed_at: datetime
+    local_date: date
+
+
+def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None) -> Finished | None:
+    """Finish an attempt whose asking steps are all answered; again it changes nothing, and tells None.
 
     Publishes LessonCompleted to the call that finished it, once for all time. Raises Conflict ATTEMPT_INCOMPLETE
     while asking steps are open; teaching steps need not be confirmed one by one. Raises NotFound, also if
@@ -199,15 +217,16 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     if state is None or lesson_id not in (None, state.lesson_id):
         raise NotFound("There is no such attempt.")
     if state.completed_at is not None:
-        return
+        return None
     if state.waiting:
         steps = "1 step still waits" if state.waiting == 1 else f"{state.waiting} steps still wait"
         raise Conflict(f"{steps} for an answer.", "ATTEMPT_INCOMPLETE")
-    _complete(user_id, attempt_id, state, at)
+    return _complete(user_id, attempt_id, state, at)
 
 
-def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> None:
+def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> Finished:
     score = rules.score(state.answered_right, state.asked)
+    stored, before = rules.stored_score(score), state.best_score
     when = _when(user_id, state, at)
     with together():
         day = _day_after(
@@ -218,8 +237,8 @@ def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> None:
             attempt_id=attempt_id,
             lesson_id=state.lesson_id,
             course_id=state.course_id,
-            first_time=state.best_score is None,
-            score=rules.stored_score(score),
+            first_time=before is None,
+            score=stored,
             distinct=int(state.last_local_date != when["local_date"]),
         )
         publish(
@@ -229,9 +248,9 @@ def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> None:
                 lesson_title=state.title,
                 course_id=state.course_id,
                 attempt_id=attempt_id,
-                first_time=state.best_score is None,
+                first_time=before is None,
                 score=score,
-                previous_best=None if state.best_score is None else Fraction(state.best_score),
+                previous_best=None if before is None else Fraction(before),
                 seconds=when["seconds"],
                 difficulty=state.difficulty,
                 at=at,
@@ -239,6 +258,18 @@ def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> None:
                 day=day,
             )
         )
+    return Finished(
+        attempt_id=attempt_id,
+        lesson_id=state.lesson_id,
+        first_time=before is None,
+        score=stored,
+        best_score=stored if before is None else max(before, stored),
+        right=state.answered_right,
+        asked=state.asked,
+        seconds=when["seconds"],
+        completed_at=at,
+        local_date=when["local_date"],
+    )
 
 
 def _locked_step(user_id: int, attempt_id: int, step_id: int) -> Any:

@@ -64,7 +64,7 @@ ANSWER = (
 """Keep a graded answer: the answer, its step, the study time, the day."""
 
 COMPLETE = (
-    "study_complete(:user_id, :attempt_id, :lesson_id, :course_id, :first_time, :at, :local_date, :score, :seconds, "
+    "study_finish(:user_id, :attempt_id, :lesson_id, :course_id, :first_time, :at, :local_date, :score, :seconds, "
     ":added, :counted_to, :distinct)"
 )
 """Finish an attempt: the attempt, the learner's standing with the lesson, the day; `whole_course`: with it every lesson is
