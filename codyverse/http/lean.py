@@ -17,9 +17,6 @@ from flask_limiter.errors import RateLimitExceeded
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 from itsdangerous import URLSafeTimedSerializer
-from jinja2 import Template
-from jinja2.environment import TemplateModule
-from jinja2.runtime import Context, Macro
 from limits import RateLimitItem, WindowStats
 from limits.storage import MemoryStorage
 from limits.strategies import STRATEGIES
@@ -220,21 +217,3 @@ class LeanLimiter(Limiter):
 @lru_cache(10_000)
 def _key(limit: RateLimitItem, args: tuple[str, ...]) -> str:
     return limit.key_for(*args)
-
-
-DRAWINGS = ("components/icon.html", "components/cody.html", "components/nav.html")
-"""Templates whose macros depend on what they are given and on nothing else: each is drawn once for that."""
-
-
-class LeanTemplate(Template):
-    """No template gets globals of its own, so that what an import gives is the same each time."""
-
-    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:  # noqa: ARG002 - jinja's signature
-        if self._module is None:
-            module = self.make_module()
-            if self.name in DRAWINGS:
-                for name, macro in vars(module).items():
-                    if isinstance(macro, Macro):
-                        setattr(module, name, lru_cache(4096, typed=True)(macro))  # text is not markup
-            self._module = module
-        return self._module
