@@ -20,7 +20,14 @@ from sqlalchemy import Connection, Engine, Executable, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from codyverse.core.database import db, in_unit_of_work, is_limited_by_transaction, reads_from, session
+from codyverse.core.database import (
+    current_connection,
+    db,
+    in_unit_of_work,
+    is_limited_by_transaction,
+    reads_from,
+    session,
+)
 
 Found = tuple[Any, ...]
 """A row: by place, or by name as an attribute."""
@@ -60,7 +67,7 @@ def ask_one(statement: Executable, values: Mapping[str, Any] | None = None) -> A
 def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
     """All rows of one statement in the session's own transaction, which begins with it if there is none: for what is written,
     and for what is read under a lock."""
-    return _send(session.connection(), statement, values)
+    return _send(current_connection(), statement, values)
 
 
 def send_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
@@ -114,7 +121,7 @@ def _ask(engine: Any, statement: Executable, values: Mapping[str, Any] | None) -
     within = current is not None and (current.in_transaction() or in_unit_of_work())
     try:
         if within or not isinstance(engine, Engine):
-            return _send(session.connection(), statement, values)
+            return _send(current_connection(), statement, values)
         return _readers(engine).ask(statement, values)
     except DBAPIError as fault:
         if fault.connection_invalidated and isinstance(engine, Engine):
