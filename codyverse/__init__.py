@@ -6,7 +6,6 @@ from typing import Any
 import psycopg2
 from flask import Flask
 from flask_migrate import Migrate
-from jinja2 import StrictUndefined
 from whitenoise import WhiteNoise
 
 from codyverse import alerting, api, cli, http, web, wiring
@@ -17,9 +16,10 @@ from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.libpq import words_for
 from codyverse.core.telemetry import configure_logs
-from codyverse.http.lean import LeanCompress, LeanTemplate
+from codyverse.http.lean import LeanCompress
 from codyverse.http.pipeline import LeanFlask
 from codyverse.web.assets import init_app as install_assets
+from codyverse.web.painting import PaintedEnvironment
 from config import ROOT, Settings, load_settings
 
 __all__ = ["create_app"]
@@ -47,9 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             settings.argon2_time_cost, settings.argon2_memory_kib, settings.argon2_parallelism
         )
     )
-    app.jinja_env.template_class = LeanTemplate
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_environment = PaintedEnvironment
     _connect(app, settings)
     cache.install(app, settings.redis_url, settings.redis_timeout_ms / 1000)
     heartbeat.install(

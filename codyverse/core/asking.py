@@ -20,9 +20,11 @@ from sqlalchemy import Connection, Engine, Executable, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from codyverse.core import statements
 from codyverse.core.database import (
     current_connection,
-    db,
+    engine,
+    has_session,
     in_unit_of_work,
     is_limited_by_transaction,
     reads_from,
@@ -56,7 +58,7 @@ def ask(statement: Executable, values: Mapping[str, Any] | None = None) -> list[
     In a unit of work, or where the session has begun to read, it goes through the session's connection; otherwise it is a
     transaction of its own, on the replica that this request reads from, or the primary. Raises what SQLAlchemy raises.
     """
-    return _ask(reads_from() or db.engine, statement, values)
+    return _ask(reads_from() or engine(), statement, values)
 
 
 def ask_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
@@ -77,7 +79,7 @@ def send_one(statement: Executable, values: Mapping[str, Any] | None = None) -> 
 
 def look(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
     """The one row, or None, as the primary has it: for who acts, and for what decides whether a cache is right."""
-    return _one(_ask(db.engine, statement, values))
+    return _one(_ask(engine(), statement, values))
 
 
 @dataclass(slots=True)
@@ -94,14 +96,14 @@ class Lately:
 
     def look(self) -> Any:
         """The one row, or None, as the primary had it a moment ago."""
-        engine, forgotten = db.engine, self._forgotten
-        asked, row = self._held.get(engine, (0.0, None))
+        primary, forgotten = engine(), self._forgotten
+        asked, row = self._held.get(primary, (0.0, None))
         at = time.monotonic()
         if asked and at - asked <= self.seconds:
             return row
         row = look(self.statement)
         if forgotten == self._forgotten:
-            self._held[engine] = (at, row)
+            self._held[primary] = (at, row)
         return row
 
     def forget(self) -> None:
@@ -116,17 +118,21 @@ def _one(found: list[Any]) -> Any:
     return found[0] if found else None
 
 
-def _ask(engine: Any, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
-    current = session() if session.registry.has() else None
-    within = current is not None and (current.in_transaction() or in_unit_of_work())
+def _ask(source: Any, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
     try:
-        if within or not isinstance(engine, Engine):
+        if not isinstance(source, Engine) or (
+            has_session() and (session().in_transaction() or in_unit_of_work())
+        ):
             return _send(current_connection(), statement, values)
-        return _readers(engine).ask(statement, values)
+        return _readers(source).ask(statement, values)
     except DBAPIError as fault:
-        if fault.connection_invalidated and isinstance(engine, Engine):
-            _readers(engine).close_free()
+        if fault.connection_invalidated and isinstance(source, Engine):
+            _readers(source).close_free()
         raise
+
+
+_Reader = tuple[Connection, Any]
+"""A connection, and the cursor that all its statements use."""
 
 
 class _Readers:
@@ -140,7 +146,7 @@ class _Readers:
     def __init__(self, engine: Engine) -> None:
         self._root = engine
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._free: deque[Connection] = deque()
+        self._free: deque[_Reader] = deque()
         self._lock, self._open = threading.Lock(), 0
         event.listen(engine, "engine_disposed", lambda _engine: self.close_free())
 
@@ -149,7 +155,7 @@ class _Readers:
             with self._root.connect() as lent, lent.begin():
                 return _send(lent, statement, values)
         try:
-            connection = self._free.pop()
+            reader = self._free.pop()
         except IndexError:
             with self._lock:
                 may_open = self._open < MOST_READERS
@@ -157,16 +163,16 @@ class _Readers:
             if not may_open:
                 with self._engine.connect() as lent:
                     return _send(lent, statement, values)
-            connection = self._opened()
+            reader = self._opened()
         try:
-            found = _send(connection, statement, values)
+            found = _run(reader[0], reader[1], statement, values)
         except BaseException:
-            self._close(connection)
+            self._close(reader)
             raise
-        self._free.append(connection)
+        self._free.append(reader)
         return found
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> "_Reader":
         try:
             connection = self._engine.connect()
         except BaseException:
@@ -174,7 +180,7 @@ class _Readers:
                 self._open -= 1
             raise
         connection.detach()
-        return connection
+        return connection, connection.connection.cursor()
 
     def close_free(self) -> None:
         """Close those that nobody uses: beside a connection that broke they have most likely broken too."""
@@ -182,9 +188,12 @@ class _Readers:
             while True:
                 self._close(self._free.pop())
 
-    def _close(self, connection: Connection) -> None:
+    def _close(self, reader: "_Reader") -> None:
+        connection, cursor = reader
         with self._lock:
             self._open -= 1
+        with suppress(psycopg2.Error):
+            cursor.close()
         try:
             connection.close()
         except DBAPIError:
@@ -197,29 +206,38 @@ def _readers(engine: Engine) -> _Readers:
 
 
 def _send(connection: Connection, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
+    try:
+        cursor = connection.connection.cursor()
+    except psycopg2.Error as fault:
+        connection._handle_dbapi_exception(fault, str(statement), {}, None, None)  # always raises
+    try:
+        return _run(connection, cursor, statement, values)
+    finally:
+        cursor.close()
+
+
+def _run(
+    connection: Connection, cursor: Any, statement: Executable, values: Mapping[str, Any] | None
+) -> list[Any]:
     made = _MADE.get(statement)
     if made is None:
         made = _MADE[statement] = _make(statement, connection)
     given = {**made.fixed, **values} if values else made.fixed
     for name, process in made.processors.items():
         given = {**given, name: process(given[name])}
-    cursor: Any = None
     try:
-        cursor = connection.connection.cursor()
         for told in connection.dispatch.before_cursor_execute:
-            told(connection, cursor, made.text, given, None, False)
+            if told is not statements.begin:
+                told(connection, cursor, made.text, given, None, False)
+        began = time.perf_counter()
         cursor.execute(made.text, given)
-        for told in connection.dispatch.after_cursor_execute:
-            told(connection, cursor, made.text, given, None, False)
+        statements.sent(made.text, time.perf_counter() - began)
         if cursor.description is None:
             return []
         shape = made.shape or _shape(made, cursor.description, connection.dialect)
         return [shape(row) for row in cursor.fetchall()]
     except psycopg2.Error as fault:
         connection._handle_dbapi_exception(fault, made.text, given, cursor, None)  # always raises
-    finally:
-        if cursor is not None:
-            cursor.close()
 
 
 def _make(statement: Executable, connection: Connection) -> _Made:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from flask import g, has_app_context
+from flask.globals import _cv_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
 from sqlalchemy import Connection, DateTime, Engine, MetaData, event
@@ -58,6 +59,17 @@ class RoutedSession(BoundSession):
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": RoutedSession})
 session = db.session
+
+
+def engine() -> Engine:
+    """The primary's, of the current application: `db.engine` without the proxies on the way."""
+    return db._app_engines[_cv_app.get().app][None]
+
+
+def has_session() -> bool:
+    """Whether this request or job has begun one."""
+    return id(_cv_app.get()) in session.registry.registry
+
 
 _AT = "codyverse_at_commit"
 _AFTER = "codyverse_after_commit"

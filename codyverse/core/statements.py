@@ -22,26 +22,30 @@ LEAST_SLOW_MS = 1
 
 
 @event.listens_for(Engine, "before_cursor_execute")
-def _begin(conn: Any, *_rest: Any) -> None:
+def begin(conn: Any, *_rest: Any) -> None:
+    """A statement is about to be sent through SQLAlchemy."""
     conn.info[_BEGAN] = time.perf_counter()
 
 
 @event.listens_for(Engine, "after_cursor_execute")
 def _end(conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-    """The text of a statement has no values in it, so that nothing personal reaches the log."""
-    took = (time.perf_counter() - conn.info.pop(_BEGAN, time.perf_counter())) * 1000
+    sent(statement, time.perf_counter() - conn.info.pop(_BEGAN, time.perf_counter()))
+
+
+def sent(statement: str, seconds: float) -> None:
+    """Count a statement that took so long. Its text has no values in it, so that nothing personal reaches the log."""
     noted = notes_or_none()
     if noted is None:
-        _count(1, took / 1000)
+        _count(1, seconds)
         return
     noted["statements"] = noted.get("statements", 0) + 1
-    noted["statement_seconds"] = noted.get("statement_seconds", 0.0) + took / 1000
-    if took < LEAST_SLOW_MS:
+    noted["statement_seconds"] = noted.get("statement_seconds", 0.0) + seconds
+    if seconds * 1000 < LEAST_SLOW_MS:
         return
     settings = current_app.extensions.get("settings")
-    if settings is not None and took >= settings.slow_query_ms:
+    if settings is not None and seconds * 1000 >= settings.slow_query_ms:
         metrics.slow_statements.inc()
-        log.warning("slow statement: %d ms: %s", took, " ".join(statement.split())[:500])
+        log.warning("slow statement: %d ms: %s", seconds * 1000, " ".join(statement.split())[:500])
 
 
 def _count(number: int, seconds: float) -> None:

@@ -8,11 +8,12 @@ processes, and also after a backup was restored. Nothing has to be cleared: what
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 
 from codyverse.core.asking import Lately, look
 from codyverse.core.cache import Lifetime, kept, last_kept
-from codyverse.core.database import after_commit, in_unit_of_work, noted, session
+from codyverse.core.database import in_unit_of_work, noted, session
 from codyverse.core.resilience import unless_away
 
 COLUMN = "content_version()"
@@ -21,6 +22,12 @@ _RENEW = text("update content_state set version = gen_random_uuid()")
 _VERSION = Lately(text(f"select {COLUMN}"), seconds=0.05)
 _KNOWN, _WRITTEN = "codyverse_content_version", "codyverse_content_written"
 Value = TypeVar("Value")
+
+
+@event.listens_for(Session, "after_commit")
+def _look_again(_session: Session) -> None:
+    """Whatever this process has written may have been of courses."""
+    _VERSION.forget()
 
 
 def content_version() -> str:
@@ -43,7 +50,6 @@ def remember(version: str) -> None:
 def renew() -> None:
     """Let nothing that is kept be asked for again, in any process, once this transaction is committed."""
     session.connection().execute(_RENEW)
-    after_commit(_VERSION.forget)
 
 
 def about_to_write() -> None:
@@ -51,7 +57,6 @@ def about_to_write() -> None:
     noted().pop(_KNOWN, None)
     session.connection()
     noted()[_WRITTEN] = session().get_transaction()
-    after_commit(_VERSION.forget)
 
 
 def kept_of_content(name: str, work_out: Callable[[], Value], lifetime: Lifetime = "courses") -> Value:

@@ -29,14 +29,23 @@ class GoalsOfDay:
 
 def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
     """The goals as they are set, or as the day's first write would set them. Writes nothing. One statement."""
-    enough = max(rules.wanted_lessons(each, numbers()) for each in numbers().goal_targets)
-    values = {"user_id": user_id, "local_date": day, "enough": enough, "weak_below": numbers().weak_below}
-    row = ask_one(GOALS_OF_DAY, values)
+    row = ask_one(GOALS_OF_DAY, {"user_id": user_id, **day_values(day)})
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
+    return goals_in(user_id, row, day)
+
+
+def day_values(day: date) -> dict[str, Any]:
+    """What `DAY_COLUMNS` are given beside the person."""
+    enough = max(rules.wanted_lessons(each, numbers()) for each in numbers().goal_targets)
+    return {"local_date": day, "enough": enough, "weak_below": numbers().weak_below}
+
+
+def goals_in(user_id: int, row: Any, day: date) -> GoalsOfDay:
+    """The same from a row with `DAY_COLUMNS` and the person's preferences."""
     progress = rules.goal_progress(
         distinct_lessons=row.distinct_lessons or 0,
-        xp=row.xp or 0,
+        xp=row.day_xp or 0,
         seconds=row.seconds or 0,
         first_try=row.first_try or 0,
         correct=row.correct or 0,

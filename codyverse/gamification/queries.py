@@ -12,7 +12,15 @@ from codyverse.accounts.rules import stamped_date
 from codyverse.core.asking import ask, ask_one
 from codyverse.core.errors import NotFound
 from codyverse.gamification import rules, streaks
-from codyverse.gamification.goals import PastDay, goal_targets, goals_of_day, past_goals
+from codyverse.gamification.goals import (
+    GoalsOfDay,
+    PastDay,
+    day_values,
+    goal_targets,
+    goals_in,
+    goals_of_day,
+    past_goals,
+)
 from codyverse.gamification.ledger_reads import (
     CURRENCIES,
     EntryLine,
@@ -25,10 +33,13 @@ from codyverse.gamification.ledger_reads import (
 )
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.shop_catalogue import unlocked_at
+from codyverse.gamification.statements import BOARD_COLUMNS, BOARD_TABLES, PERSON_COLUMNS, WEEK_COLUMNS
 from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
 from codyverse.gamification.streaks import to_mend
 
 __all__ = [
+    "BOARD_COLUMNS",
+    "BOARD_TABLES",
     "CURRENCIES",
     "PERSON_COLUMNS",
     "Board",
@@ -43,6 +54,7 @@ __all__ = [
     "StreakView",
     "board",
     "board_of",
+    "board_values",
     "card_of",
     "goal_targets",
     "goals",
@@ -54,6 +66,8 @@ __all__ = [
     "past_goals",
     "player",
     "rewards_of",
+    "right_values",
+    "whole_board",
 ]
 
 ONE_DAY = timedelta(days=1)
@@ -160,27 +174,13 @@ class Rewards:
     streak: StreakView
 
 
-PERSON_COLUMNS = """
-    users.time_zone, users.day_start_hour, users.last_game_date, users.owed_until, users.preferences,
-    player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
-    player.days_learned, player.freezes, player.kept_date, player.outfit, player.world
-"""
-"""What `board_of` reads of a row of `users` with its `player`."""
-
 _PERSON = text(f"""
     select {PERSON_COLUMNS} from users left join players as player on player.user_id = users.id
     where users.id = :user_id
 """)  # noqa: S608 - only the columns above
-_WEEK = """
-    select
-        (select array_agg(local_date order by local_date) from activity_days
-         where user_id = :user_id and local_date between :first and :last and lessons > 0) as dates,
-        (select array_agg(lessons order by local_date) from activity_days
-         where user_id = :user_id and local_date between :first and :last and lessons > 0) as lessons
-"""
-_WEEK_ALONE = text(_WEEK)
+_WEEK_ALONE = text(f"select {WEEK_COLUMNS}")
 _WEEK_AND_FACTS = text(f"""
-    {_WEEK}, {FACT_COLUMNS},
+    select {WEEK_COLUMNS}, {FACT_COLUMNS},
         exists(select from streak_repairs where user_id = :user_id and local_date = :until) as mended_today
     from users where id = :user_id
 """)  # noqa: S608 - only the columns above
@@ -210,6 +210,24 @@ def board_of(user_id: int, row: Any, at: datetime, *, week: bool = True) -> Boar
     return Board(_card(user_id, row, at, with_week=week), _goals(user_id, _today(row, at)))
 
 
+def board_values(user_id: int, today: date, *, weekly: bool) -> dict[str, Any]:
+    """What `BOARD_COLUMNS` are given, to be asked for this date, in this mode of the streak."""
+    first = _first_of_week(today, weekly=weekly)
+    return {"user_id": user_id, "first": first, "last": first + 6 * ONE_DAY, **day_values(today)}
+
+
+def right_values(user_id: int, row: Any, at: datetime) -> dict[str, Any]:
+    """What they should have been given, as a row of them says."""
+    weekly = Preferences.read(row.preferences).streak_mode == "weekly"
+    return board_values(user_id, _today(row, at), weekly=weekly)
+
+
+def whole_board(user_id: int, row: Any, at: datetime) -> Board:
+    """The board from a row with `BOARD_COLUMNS`. No statement, unless a streak has a story."""
+    card = _card(user_id, row, at, with_week=True, week=row)
+    return Board(card, _views(goals_in(user_id, row, _today(row, at))))
+
+
 def card_of(user_id: int, row: Any, at: datetime) -> PlayerCard:
     """The card without its week from a row with `PERSON_COLUMNS`. No statement, unless a streak has a story."""
     return _card(user_id, row, at, with_week=False)
@@ -231,15 +249,19 @@ def _today(row: Any, at: datetime) -> date:
     return stamped_date(at, row.time_zone, row.day_start_hour, row.last_game_date, row.owed_until)
 
 
-def _card(user_id: int, row: Any, at: datetime, *, with_week: bool) -> PlayerCard:
+def _first_of_week(today: date, *, weekly: bool) -> date:
+    return today - timedelta(days=today.weekday() if weekly else 6)
+
+
+def _card(user_id: int, row: Any, at: datetime, *, with_week: bool, week: Any = None) -> PlayerCard:
+    """`week` is a row with `WEEK_COLUMNS`, if there is one already."""
     today = _today(row, at)
     preferences = Preferences.read(row.preferences)
     weekly = preferences.streak_mode == "weekly"
-    first = today - timedelta(days=today.weekday() if weekly else 6)
+    first = _first_of_week(today, weekly=weekly)
     values = {"user_id": user_id, "first": first, "last": first + 6 * ONE_DAY, "until": today}
     asks = weekly or _streak_has_a_story(row, today, first)
-    week = None
-    if asks or with_week:
+    if asks or (with_week and week is None):
         week = ask_one(_WEEK_AND_FACTS if asks else _WEEK_ALONE, values)
     told = _told(week, at, today, weekly=weekly) if asks and week is not None else _as_kept(row)
     xp = row.xp or 0
@@ -323,7 +345,10 @@ def _week(row: Any, first: date, today: date, kept: Callable[[date], str]) -> tu
 
 
 def _goals(user_id: int, today: date) -> tuple[GoalView, ...]:
-    day = goals_of_day(user_id, today)
+    return _views(goals_of_day(user_id, today))
+
+
+def _views(day: GoalsOfDay) -> tuple[GoalView, ...]:
     return tuple(
         GoalView(
             goal.slot, goal.kind, goal.target, day.progress[goal.kind], goal.coins, goal.slot in day.reached

@@ -6,7 +6,7 @@ Each class is the library's own with one answer remembered. What that saves is i
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, request, session
 from flask.globals import _cv_request
 from flask_compress import Compress
 from flask_compress.flask_compress import _choose_algorithm, _compress_data
@@ -15,14 +15,13 @@ from flask_limiter._extension import LimiterContext
 from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
 from flask_talisman import Talisman
-from flask_wtf.csrf import CSRFProtect
-from jinja2 import Template
-from jinja2.environment import TemplateModule
-from jinja2.runtime import Context, Macro
+from flask_wtf.csrf import CSRFProtect, generate_csrf
+from itsdangerous import URLSafeTimedSerializer
 from limits import RateLimitItem, WindowStats
 from limits.storage import MemoryStorage
 from limits.strategies import STRATEGIES
 
+from codyverse.core.notes import notes
 from codyverse.http.counting import PatientMemory
 from codyverse.http.pipeline import asked, tell, vary_by, view_asked
 
@@ -96,8 +95,35 @@ class LeanCompress(Compress):
         return kind.partition(";")[0].strip().lower() in self.compress_mimetypes_set
 
 
+@lru_cache(8)
+def _signer(secret: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret, salt="wtf-csrf-token")
+
+
+def csrf_token() -> str:
+    """The token of this request's forms, as the library makes it, with a signer that is kept."""
+    noted = notes()
+    made: str | None = noted.get("csrf_token")
+    if made is None:
+        kept, secret = session.get("csrf_token"), current_app.secret_key
+        if (
+            not isinstance(kept, str)
+            or not isinstance(secret, str)
+            or current_app.config.get("WTF_CSRF_SECRET_KEY")
+        ):
+            return str(generate_csrf())
+        made = noted["csrf_token"] = _signer(secret).dumps(kept)
+    return made
+
+
 class LeanCSRF(CSRFProtect):  # type: ignore[misc]
     """A request that cannot change anything needs no look at whether its view is exempt."""
+
+    def init_app(self, app: Flask) -> None:
+        super().init_app(app)
+        app.jinja_env.globals["csrf_token"] = csrf_token
+        processors = app.template_context_processors[None]
+        processors[:] = [each for each in processors if each.__module__ != "flask_wtf.csrf"]
 
     def protect(self, apply_exemptions: bool = False) -> None:
         if asked().method not in ("GET", "HEAD"):
@@ -191,21 +217,3 @@ class LeanLimiter(Limiter):
 @lru_cache(10_000)
 def _key(limit: RateLimitItem, args: tuple[str, ...]) -> str:
     return limit.key_for(*args)
-
-
-DRAWINGS = ("components/icon.html", "components/cody.html", "components/nav.html")
-"""Templates whose macros depend on what they are given and on nothing else: each is drawn once for that."""
-
-
-class LeanTemplate(Template):
-    """No template gets globals of its own, so that what an import gives is the same each time."""
-
-    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:  # noqa: ARG002 - jinja's signature
-        if self._module is None:
-            module = self.make_module()
-            if self.name in DRAWINGS:
-                for name, macro in vars(module).items():
-                    if isinstance(macro, Macro):
-                        setattr(module, name, lru_cache(4096, typed=True)(macro))  # text is not markup
-            self._module = module
-        return self._module

@@ -4,19 +4,32 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Executable, select, text
 
 from codyverse.accounts.queries import Preferences, Principal
-from codyverse.accounts.rules import stamped_date
-from codyverse.core.asking import ask_one
+from codyverse.accounts.rules import game_date, stamped_date
+from codyverse.core.asking import ask, ask_one
 from codyverse.core.database import noted
 from codyverse.core.errors import NotFound
 from codyverse.courses.versions import content_version
 from codyverse.gamification.badge_queries import BadgeView, views_of
-from codyverse.gamification.queries import PERSON_COLUMNS, Board, GoalView, PlayerCard, board_of, card_of
+from codyverse.gamification.queries import (
+    BOARD_COLUMNS,
+    BOARD_TABLES,
+    PERSON_COLUMNS,
+    Board,
+    GoalView,
+    PlayerCard,
+    board_of,
+    board_values,
+    card_of,
+    right_values,
+    whole_board,
+)
 from codyverse.notifications import rules
 from codyverse.notifications.queries import Bell, NewsLine, bell_of, line
 from codyverse.notifications.statements import BELL_COLUMNS
+from codyverse.progress import queries as study
 
 LATEST = 5
 
@@ -71,19 +84,60 @@ _WITH_BELL = text(f"""
 
 def head(who: Principal, at: datetime) -> tuple[PlayerCard, Bell]:
     """What the head of every page shows, in one statement; in two when a streak has a story. Raises NotFound."""
-    row = _with_bell(who)
+    row = _row_of(who, _WITH_BELL, {})
     return card_of(who.id, row, at), bell_of(row)
 
 
-def board_with_bell(who: Principal, at: datetime) -> tuple[Board, Bell]:
-    """Card with its week, goals, and the bell: three statements. Raises NotFound."""
-    row = _with_bell(who)
-    return board_of(who.id, row, at), bell_of(row)
+_PAGE = (
+    select(text(f"{BOARD_COLUMNS}, {BELL_COLUMNS}"), study.CONTINUE_COLUMN, study.PROGRESS_COLUMN)
+    .select_from(BOARD_TABLES)
+    .where(text("users.id = :user_id"))
+)
 
 
-def _with_bell(who: Principal) -> Any:
-    values = {"user_id": who.id, "kinds": list(rules.shown_kinds(who.preferences.hidden))}
-    row = ask_one(_WITH_BELL, values)
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """What a learner's own page shows: card with its week and goals, the bell, where to go on, lessons done by course."""
+
+    board: Board
+    bell: Bell
+    resume: study.Continue | None
+    done: dict[int, int]
+
+
+def own_page(who: Principal, at: datetime) -> OwnPage:
+    """All of it in one statement; in two when a streak has a story, or a journey made the date another one than it is
+    there. Raises NotFound."""
+    today = game_date(at, who.time_zone, who.day_start_hour)
+    asked = board_values(who.id, today, weekly=who.preferences.streak_mode == "weekly")
+    row = _row_of(who, _PAGE, asked)
+    right = right_values(who.id, row, at)
+    if right != asked:
+        row = _row_of(who, _PAGE, right)
+    board = whole_board(who.id, row, at)
+    return OwnPage(board, bell_of(row), study.continue_in(row.resume), study.progress_in(row.course_progress))
+
+
+_STEPS_WITH_HEAD = text(f"""
+    select step.*, {PERSON_COLUMNS}, {BELL_COLUMNS}
+    from users left join players as player on player.user_id = users.id cross join {study.STEPS} as step
+    where users.id = :user_id order by step.position, step.step_id
+""")  # noqa: S608 - only the words above
+
+
+def player_with_head(
+    who: Principal, at: datetime, attempt_id: int, where: study.Where
+) -> tuple[study.PlayerView, PlayerCard, Bell]:
+    """The learner's own attempt, and what the head of its page shows: one statement, two when a streak has a story, and
+    one for what the step says, if that is not kept. Raises NotFound."""
+    kinds = list(rules.shown_kinds(who.preferences.hidden))
+    rows = ask(_STEPS_WITH_HEAD, {"user_id": who.id, "attempt_id": attempt_id, "kinds": kinds})
+    return study.player_in(rows, where), card_of(who.id, rows[0], at), bell_of(rows[0])
+
+
+def _row_of(who: Principal, statement: Executable, values: dict[str, Any]) -> Any:
+    kinds = list(rules.shown_kinds(who.preferences.hidden))
+    row = ask_one(statement, {**values, "user_id": who.id, "kinds": kinds})
     if row is None:
         raise NotFound("There is no such person.", "USER_NOT_FOUND")
     return row

@@ -1,5 +1,6 @@
 """The lesson player and the summary after it: an attempt as its learner sees it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -114,19 +115,53 @@ class Completion:
     reported: bool = False
 
 
-_PLAYER = text("select * from study_player(:user_id, :attempt_id)")
-"""An own attempt with its steps in order, and what was answered last to each."""
+STEPS = "study_player(:user_id, :attempt_id)"
+"""An own attempt with its steps in order, and what was answered last to each. Stands in place of a table."""
+_PLAYER = text(f"select * from {STEPS}")  # noqa: S608 - only the words above
+Steps = list[Row[*tuple[Any, ...]]]
+Where = Callable[[Steps], int]
+"""At which of these steps somebody looks."""
 
 
-def player(user_id: int, attempt_id: int, step: int | None = None) -> PlayerView:
-    """The learner's own attempt at the step in place `step`; without one, or out of range, at the first that is open.
+def at_place(step: int | None) -> Where:
+    """The step in place `step`; without one, or out of range, the first that is open. When all are done, the last."""
 
-    When all are done that is the last one. Two statements. Raises NotFound.
-    """
-    rows = _steps(user_id, attempt_id)
-    places = {row.position: index for index, row in enumerate(rows)}
-    index = places.get(step) if step is not None else None
-    return _player_at(rows, _first_open(rows) if index is None else index)
+    def where(rows: Steps) -> int:
+        places = {row.position: index for index, row in enumerate(rows)}
+        index = places.get(step) if step is not None else None
+        return _first_open(rows) if index is None else index
+
+    return where
+
+
+def at_step(step_id: int) -> Where:
+    """The step with this id. Raises NotFound if the attempt has no such step."""
+    return lambda rows: _index_of(rows, step_id)
+
+
+def after_step(step_id: int) -> Where:
+    """The step that follows this one; after the last the first that is open, else the last."""
+
+    def where(rows: Steps) -> int:
+        index = _index_of(rows, step_id) + 1
+        return index if index < len(rows) else _first_open(rows)
+
+    return where
+
+
+FIRST_OPEN = at_place(None)
+
+
+def player(user_id: int, attempt_id: int, where: Where = FIRST_OPEN) -> PlayerView:
+    """The learner's own attempt at one of its steps. Two statements. Raises NotFound."""
+    return player_in(_steps(user_id, attempt_id), where)
+
+
+def player_in(rows: Steps, where: Where) -> PlayerView:
+    """The same from the rows of `STEPS`. One statement. Raises NotFound where there are none."""
+    if not rows:
+        raise NotFound("There is no such attempt.")
+    return _player_at(rows, where(rows))
 
 
 def whole_attempt(user_id: int, attempt_id: int) -> WholeAttempt:
@@ -147,20 +182,7 @@ def whole_attempt(user_id: int, attempt_id: int) -> WholeAttempt:
     )
 
 
-def player_at(user_id: int, attempt_id: int, step_id: int) -> PlayerView:
-    """The same at the step with this id. Raises NotFound if the attempt has no such step."""
-    rows = _steps(user_id, attempt_id)
-    return _player_at(rows, _index_of(rows, step_id))
-
-
-def player_after(user_id: int, attempt_id: int, step_id: int) -> PlayerView:
-    """The same at the step that follows this one; after the last, at the first that is open, else at the last."""
-    rows = _steps(user_id, attempt_id)
-    index = _index_of(rows, step_id) + 1
-    return _player_at(rows, index if index < len(rows) else _first_open(rows))
-
-
-def _steps(user_id: int, attempt_id: int) -> list[Row[*tuple[Any, ...]]]:
+def _steps(user_id: int, attempt_id: int) -> Steps:
     which = {"user_id": user_id, "attempt_id": attempt_id}
     rows = ask(_PLAYER, which)
     if not rows:
@@ -168,18 +190,18 @@ def _steps(user_id: int, attempt_id: int) -> list[Row[*tuple[Any, ...]]]:
     return rows
 
 
-def _first_open(rows: list[Row[*tuple[Any, ...]]]) -> int:
+def _first_open(rows: Steps) -> int:
     return next((index for index, row in enumerate(rows) if row.done_at is None), len(rows) - 1)
 
 
-def _index_of(rows: list[Row[*tuple[Any, ...]]], step_id: int) -> int:
+def _index_of(rows: Steps, step_id: int) -> int:
     for index, row in enumerate(rows):
         if row.step_id == step_id:
             return index
     raise NotFound("There is no such step in this attempt.")
 
 
-def _player_at(rows: list[Row[*tuple[Any, ...]]], index: int) -> PlayerView:
+def _player_at(rows: Steps, index: int) -> PlayerView:
     shown = rows[index]
     content = courses.revisions([shown.revision_id])[shown.revision_id]
     return PlayerView(

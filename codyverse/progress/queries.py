@@ -3,29 +3,36 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, func, literal, null, or_, select, true, union_all
 
 from codyverse.core.asking import ask, ask_one
-from codyverse.core.database import session
 from codyverse.courses.models import Course, Lesson, Module
 from codyverse.progress.models import ActivityDay, Attempt, AttemptStep, LessonProgress
 from codyverse.progress.player import (
+    STEPS,
     Completion,
     PlayerView,
     StepDot,
     StepOutcome,
     StepView,
+    Where,
     WholeAttempt,
+    after_step,
+    at_place,
+    at_step,
     completion,
     player,
-    player_after,
-    player_at,
+    player_in,
     whole_attempt,
 )
 from codyverse.progress.statements import OPEN_ATTEMPT
 
 __all__ = [
+    "CONTINUE_COLUMN",
+    "PROGRESS_COLUMN",
+    "STEPS",
     "Completion",
     "Continue",
     "CourseWork",
@@ -35,17 +42,22 @@ __all__ = [
     "StepDot",
     "StepOutcome",
     "StepView",
+    "Where",
     "WholeAttempt",
     "activity",
+    "after_step",
+    "at_place",
+    "at_step",
     "completion",
+    "continue_in",
     "continue_with",
     "course_progress",
     "course_work",
     "lesson_states",
     "open_attempt_id",
     "player",
-    "player_after",
-    "player_at",
+    "player_in",
+    "progress_in",
     "whole_attempt",
 ]
 
@@ -99,8 +111,8 @@ class CourseWork:
 
 def open_attempt_id(user_id: int, lesson_id: int) -> int | None:
     """The learner's open attempt at this lesson, if there is one."""
-    found = session.connection().execute(OPEN_ATTEMPT, {"user_id": user_id, "lesson_id": lesson_id}).scalar()
-    return None if found is None else int(found)
+    found = ask_one(OPEN_ATTEMPT, {"user_id": user_id, "lesson_id": lesson_id})
+    return None if found is None else int(found.id)
 
 
 _OPEN = and_(
@@ -186,6 +198,16 @@ _CONTINUE = union_all(
 )
 
 
+_RESUME = _CONTINUE.subquery("resume")
+CONTINUE_COLUMN = select(func.json_build_array(*_RESUME.c)).scalar_subquery().label("resume")
+"""The same in a column of another statement that is given `user_id`; `continue_in` takes what it holds."""
+
+
+def continue_in(told: list[Any] | None) -> Continue | None:
+    """From what `CONTINUE_COLUMN` held."""
+    return None if told is None else Continue(*told)
+
+
 def continue_with(user_id: int) -> Continue | None:
     """Where to go on: the attempt that was touched last, else the next lesson of the course that was worked on last.
 
@@ -202,6 +224,18 @@ _COURSE_PROGRESS = (
     .where(LessonProgress.user_id == bindparam("user_id"), Lesson.retired_at.is_(None))
     .group_by(Lesson.course_id)
 )
+
+
+_PROGRESS = _COURSE_PROGRESS.subquery("progress")
+PROGRESS_COLUMN = (
+    select(func.json_agg(func.json_build_array(*_PROGRESS.c))).scalar_subquery().label("course_progress")
+)
+"""The same in a column of another statement that is given `user_id`; `progress_in` takes what it holds."""
+
+
+def progress_in(told: list[Any] | None) -> dict[int, int]:
+    """From what `PROGRESS_COLUMN` held."""
+    return dict(told or ())
 
 
 def course_progress(user_id: int) -> dict[int, int]:

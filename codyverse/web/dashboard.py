@@ -6,8 +6,7 @@ from werkzeug.wrappers import Response
 from codyverse.core.clock import now
 from codyverse.courses import queries as courses
 from codyverse.http.access import access, principal
-from codyverse.notifications.dashboard import board_with_bell
-from codyverse.progress import queries as progress
+from codyverse.notifications.dashboard import own_page
 from codyverse.web.render import page
 
 bp = Blueprint("dashboard", __name__)
@@ -17,14 +16,13 @@ bp = Blueprint("dashboard", __name__)
 @access("learner")
 def show() -> Response:
     """Everything at one glance, right at once after a lesson."""
-    who = principal()
-    board, bell = board_with_bell(who, now())
+    shown = own_page(principal(), now())
     return page(
         "pages/dashboard/dashboard.html",
-        hud=board.card,
-        bell=bell,
-        goals=board.goals,
-        resume=progress.continue_with(who.id),
+        hud=shown.board.card,
+        bell=shown.bell,
+        goals=shown.board.goals,
+        resume=shown.resume,
         courses=courses.catalogue(),
-        done=progress.course_progress(who.id),
+        done=shown.done,
     )

@@ -17,8 +17,8 @@ from codyverse.gamification.queries import Rewards
 from codyverse.http.access import access, principal
 from codyverse.http.away import opens_while_away
 from codyverse.http.repeating import harmless_again
+from codyverse.notifications.dashboard import player_with_head
 from codyverse.progress import queries, services
-from codyverse.progress.queries import PlayerView
 from codyverse.web import answers, htmx
 from codyverse.web.render import fragment, page
 
@@ -59,7 +59,7 @@ def show(lesson_id: int) -> Response:
     htmx asks from within a player: if the attempt is over, a whole page must not be put into the step's place.
     """
     if htmx.wants_fragment():
-        return _player_page(queries.player(principal().id, _open_attempt(lesson_id), _wanted_step()))
+        return _player_page(_open_attempt(lesson_id), queries.at_place(_wanted_step()))
     attempt_id = queries.open_attempt_id(principal().id, lesson_id)
     courses.reading(lesson_id)  # so that it is held when the database is away
     if attempt_id is None:
@@ -68,12 +68,17 @@ def show(lesson_id: int) -> Response:
             raise NotFound("This lesson is no longer offered.")
         states = queries.lesson_states(principal().id, lesson.course_id)
         return page("pages/lessons/intro.html", lesson=lesson, state=states.get(lesson_id))
-    player = queries.player(principal().id, attempt_id, _wanted_step())
-    return _player_page(player)
+    return _player_page(attempt_id, queries.at_place(_wanted_step()))
 
 
-def _player_page(player: PlayerView, status: int = 200, fault: str = "") -> Response:
-    context: dict[str, Any] = {"player": player, "fault": fault}
+def _player_page(
+    attempt_id: int, where: queries.Where, status: int = 200, fault: str = "", given: Any = None
+) -> Response:
+    """The attempt at this step; `given` is what was just given and could not be graded."""
+    player, hud, bell = player_with_head(principal(), now(), attempt_id, where)
+    if given is not None:
+        player = replace(player, current=replace(player.current, given=given))
+    context: dict[str, Any] = {"player": player, "hud": hud, "bell": bell, "fault": fault}
     if htmx.wants_fragment():
         return fragment(PLAYER, "step", "updates", status=status, **context)
     return page(PLAYER, status, **context)
@@ -101,19 +106,21 @@ def answer(lesson_id: int, step_id: int) -> Response:
         with unit_of_work():
             attempt_id = services.answer_open_step(principal().id, lesson_id, step_id, _try_no(), given)
     except Invalid as fault:
-        player = queries.player_at(principal().id, _open_attempt(lesson_id), step_id)
-        if given is not None:
-            player = replace(player, current=replace(player.current, given=given))
-        return _player_page(player, 422, fault.message)
+        return _player_page(
+            _open_attempt(lesson_id), queries.at_step(step_id), 422, fault.message, given=given
+        )
     except NotFound:
         _open_attempt(lesson_id)  # says that it is finished, where it is
         raise
-    player = queries.player_at(principal().id, attempt_id, step_id)
+    return _shown(lesson_id, attempt_id, queries.at_step(step_id), anchor="verdict")
+
+
+def _shown(lesson_id: int, attempt_id: int, where: queries.Where, anchor: str | None = None) -> Response:
+    """The step for htmx; otherwise the way to it."""
     if htmx.wants_fragment():
-        return _player_page(player)
-    return redirect(
-        url_for(".show", lesson_id=lesson_id, step=player.current.position, _anchor="verdict"), 303
-    )
+        return _player_page(attempt_id, where)
+    place = queries.player(principal().id, attempt_id, where).current.position
+    return redirect(url_for(".show", lesson_id=lesson_id, step=place, _anchor=anchor), 303)
 
 
 def _try_no() -> int:
@@ -131,14 +138,7 @@ def read(lesson_id: int, step_id: int) -> Response:
     attempt_id = _open_attempt(lesson_id)
     with unit_of_work():
         services.finish_teaching(principal().id, attempt_id, step_id)
-    return _next_step(lesson_id, attempt_id, step_id)
-
-
-def _next_step(lesson_id: int, attempt_id: int, step_id: int) -> Response:
-    player = queries.player_after(principal().id, attempt_id, step_id)
-    if htmx.wants_fragment():
-        return _player_page(player)
-    return redirect(url_for(".show", lesson_id=lesson_id, step=player.current.position), 303)
+    return _shown(lesson_id, attempt_id, queries.after_step(step_id))
 
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/hint")
@@ -150,10 +150,7 @@ def hint(lesson_id: int, step_id: int) -> Response:
     with unit_of_work():
         services.take_hint(principal().id, attempt_id, step_id, _hint_no())
         _keep_draft(attempt_id, step_id)
-    player = queries.player_at(principal().id, attempt_id, step_id)
-    if htmx.wants_fragment():
-        return _player_page(player)
-    return redirect(url_for(".show", lesson_id=lesson_id, step=player.current.position, _anchor="hints"), 303)
+    return _shown(lesson_id, attempt_id, queries.at_step(step_id), anchor="hints")
 
 
 def _hint_no() -> int:

@@ -23,9 +23,12 @@ from codyverse.gamification import queries, services, shop
 from codyverse.gamification.badges import would_grant
 from codyverse.gamification.rules import goal_progress
 from codyverse.gamification.shop_catalogue import shelf
+from codyverse.notifications import queries as news
+from codyverse.notifications.dashboard import own_page
+from codyverse.progress import queries as studied
 from codyverse.progress import services as study
 from tests.domains.study import Plan, asking, make_course
-from tests.factories import make_user
+from tests.factories import make_user, principal_of
 
 BEGIN = datetime(2026, 3, 20, 9, tzinfo=UTC)
 ZONES = (
@@ -189,10 +192,18 @@ class Histories(RuleBasedStateMachine):
         """Look at everything: it changes nothing."""
         before = self.rows()
         with standing_at(self.at):
-            queries.board(self.who, self.at)
+            self.same_on_the_page(queries.board(self.who, self.at))
             shop.shop(self.who, self.at)
             queries.ledger_page(self.who)
         assert self.rows() == before
+
+    def same_on_the_page(self, board: queries.Board) -> None:
+        """The learner's own page reads it all at once, for the date that most people have: it must say the same."""
+        shown = own_page(principal_of(self.who), self.at)
+        assert shown.board == board
+        assert shown.bell == news.bell(self.who, frozenset())
+        assert shown.resume == studied.continue_with(self.who)
+        assert shown.done == studied.course_progress(self.who)
 
     def rows(self) -> list[Any]:
         tables = ("players", "ledger_entries", "daily_goals", "purchases", "streak_repairs", "earned_badges")

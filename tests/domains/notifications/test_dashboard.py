@@ -12,10 +12,11 @@ from codyverse.core.errors import NotFound
 from codyverse.gamification import badge_queries, queries, shop
 from codyverse.notifications import queries as news
 from codyverse.notifications import services as telling
-from codyverse.notifications.dashboard import dashboard
+from codyverse.notifications.dashboard import dashboard, own_page
+from codyverse.progress import queries as studied
 from tests.domains.gamification.test_shop import give
 from tests.domains.study import Plan, do_lesson, make_course
-from tests.factories import make_user
+from tests.factories import make_user, principal_of
 
 
 def statements(act) -> list[str]:
@@ -59,6 +60,41 @@ def test_it_says_what_the_pages_say(ada: int, clock) -> None:
     page = news.listing(ada, frozenset(), 2**63 - 1, 5, unread_only=True)
     assert (shown.unread, shown.latest) == (bell.unread, page.lines)
     assert shown.unread > len(shown.latest) == 5
+
+
+def test_the_own_page_says_the_same_in_one_statement(ada: int, clock) -> None:
+    do_days(ada, clock, 3)
+    lessons = make_course(*[Plan(asks=1)] * 2, key="other")
+    do_lesson(ada, lessons[0])
+    parts = (
+        queries.board(ada, now()),
+        news.bell(ada, frozenset()),
+        studied.continue_with(ada),
+        studied.course_progress(ada),
+    )
+    who = principal_of(ada)
+    shown = own_page(who, now())
+    assert (shown.board, shown.bell, shown.resume, shown.done) == parts
+    assert shown.board.card.week[-1].lessons
+    assert shown.resume
+    assert sum(shown.done.values()) == 4
+    assert len(statements(lambda: own_page(who, now()))) == 1
+    clock.shift(timedelta(days=2))  # the streak has a story now
+    assert own_page(who, now()).board == queries.board(ada, now())
+    assert len(statements(lambda: own_page(who, now()))) == 2
+
+
+def test_the_own_page_after_a_journey_to_the_west(ada: int, clock) -> None:
+    do_days(ada, clock, 1)
+    clock.shift(-timedelta(days=1))
+    with unit_of_work():
+        accounts.change_profile(ada, display_name="Ada", time_zone="Pacific/Pago_Pago", day_start_hour=23)
+    who = principal_of(ada)
+    shown = own_page(who, now()).board
+    assert shown == queries.board(ada, now())
+    assert shown.card.studied_today
+    assert shown.card.week[-1].lessons == 1
+    assert len(statements(lambda: own_page(who, now()))) <= 3
 
 
 def test_what_was_read_is_not_told(ada: int, clock) -> None:

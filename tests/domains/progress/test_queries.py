@@ -32,7 +32,7 @@ def test_the_player_stands_at_the_first_open_step(ada: int) -> None:
     [lesson] = make_course(Plan(asks=2, teaches=1))
     attempt_id = start(ada, lesson)
     teaching, first, second = steps_of(attempt_id)
-    view = queries.player(ada, attempt_id, None)
+    view = queries.player(ada, attempt_id)
     assert (view.lesson_title, view.goal, view.all_done) == ("Lesson 1", "A goal.", False)
     assert [(dot.position, dot.state, dot.right) for dot in view.steps] == [
         (1, "current", None),
@@ -42,13 +42,13 @@ def test_the_player_stands_at_the_first_open_step(ada: int) -> None:
     assert (view.current.kind, view.current.exercise, view.current.verdict) == ("teach", None, None)
     with unit_of_work():
         services.finish_teaching(ada, attempt_id, teaching.step_id)
-    view = queries.player(ada, attempt_id, None)
+    view = queries.player(ada, attempt_id)
     assert view.current.step_id == first.step_id
     assert (view.current.try_no, view.current.done, view.current.hints_left) == (1, False, 2)
     answer(ada, attempt_id, first, right=False)
     answer(ada, attempt_id, first, try_no=2)
     answer(ada, attempt_id, second)
-    view = queries.player(ada, attempt_id, None)
+    view = queries.player(ada, attempt_id)
     assert [(dot.state, dot.right) for dot in view.steps] == [
         ("done", None),
         ("done", False),
@@ -63,13 +63,15 @@ def test_the_player_at_a_step_that_was_asked_for(ada: int) -> None:
     [lesson] = make_course(Plan(asks=3, teaches=0))
     attempt_id = start(ada, lesson)
     first, second, third = asking(attempt_id)
-    assert queries.player(ada, attempt_id, 2).current.step_id == second.step_id
-    assert queries.player(ada, attempt_id, 99).current.step_id == first.step_id
-    assert queries.player_at(ada, attempt_id, third.step_id).current.step_id == third.step_id
-    assert queries.player_after(ada, attempt_id, second.step_id).current.step_id == third.step_id
-    assert queries.player_after(ada, attempt_id, third.step_id).current.step_id == first.step_id
+    assert queries.player(ada, attempt_id, queries.at_place(2)).current.step_id == second.step_id
+    assert queries.player(ada, attempt_id, queries.at_place(99)).current.step_id == first.step_id
+    assert queries.player(ada, attempt_id, queries.at_step(third.step_id)).current.step_id == third.step_id
+    assert (
+        queries.player(ada, attempt_id, queries.after_step(second.step_id)).current.step_id == third.step_id
+    )
+    assert queries.player(ada, attempt_id, queries.after_step(third.step_id)).current.step_id == first.step_id
     with pytest.raises(NotFound):
-        queries.player_at(ada, attempt_id, 2**62)
+        queries.player(ada, attempt_id, queries.at_step(2**62))
     with pytest.raises(NotFound):
         queries.player(ada, 2**62)
 

@@ -262,7 +262,7 @@ def test_hints_come_one_after_another_and_cost_nothing(ada: int, lesson: int) ->
     for number in (0, 3):
         with pytest.raises(NotFound), unit_of_work():
             services.take_hint(ada, attempt_id, step.step_id, number)
-    view = queries.player_at(ada, attempt_id, step.step_id).current
+    view = queries.player(ada, attempt_id, queries.at_step(step.step_id)).current
     assert (len(view.hints), view.hints_left) == (2, 0)
     answer_all(ada, attempt_id)
     complete(ada, attempt_id)
@@ -275,7 +275,7 @@ def test_a_draft_survives_until_its_answer(ada: int, lesson: int) -> None:
     step = asking(attempt_id)[0]
     with unit_of_work():
         services.save_draft(ada, attempt_id, step.step_id, step.wrong, try_no=1)
-    assert queries.player_at(ada, attempt_id, step.step_id).current.given == step.wrong
+    assert queries.player(ada, attempt_id, queries.at_step(step.step_id)).current.given == step.wrong
     answer(ada, attempt_id, step, right=False)
     assert step_row(attempt_id, step.step_id).draft is None
     with unit_of_work():  # it was on its way while the answer arrived
@@ -284,7 +284,7 @@ def test_a_draft_survives_until_its_answer(ada: int, lesson: int) -> None:
     assert step_row(attempt_id, step.step_id).draft is None
     with unit_of_work():
         services.save_draft(ada, attempt_id, step.step_id, step.right, try_no=2)
-    view = queries.player_at(ada, attempt_id, step.step_id).current
+    view = queries.player(ada, attempt_id, queries.at_step(step.step_id)).current
     assert view.given == step.right
     assert view.verdict is not None
     assert view.try_no == 2
