@@ -69,7 +69,7 @@ _WRITTEN = text("""
 def ends_of_lessons(app: Flask, url: str) -> Limit:
     """pgbench with all that a completion sends, 16 clients, each lesson of another learner."""
     _count_from(app, "users", _FAR)
-    *people, warm = crowd(app, 2 + CLIENTS * EACH)
+    *people, warm = crowd(app, 2 + CLIENTS * EACH, "ends")
     [other] = open_lessons(app, [warm], answered=True)
     _count_from(app, "attempts", _FURTHER)
     [model] = open_lessons(app, people[:1], answered=True)

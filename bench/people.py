@@ -19,7 +19,7 @@ _PEOPLE = text("""
     with made as (
         insert into users (email, email_key, display_name, password_hash)
         select mail, mail, 'Learner ' || n, 'none'
-        from generate_series(1, :number) as n, lateral (select 'crowd' || n || '@example.org' as mail) as named
+        from generate_series(1, :number) as n, lateral (select :name || n || '@example.org' as mail) as named
         returning id
     ), facts as (
         insert into zone_facts (user_id, since, time_zone, day_start_hour) select id, now(), 'UTC', 4 from made
@@ -66,11 +66,11 @@ def as_autovacuum_leaves_it() -> None:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("vacuum analyze"))
 
 
-def crowd(app: Flask, number: int) -> list[Learner]:
-    """So many new learners."""
+def crowd(app: Flask, number: int, name: str = "crowd") -> list[Learner]:
+    """So many new learners; another `name` for each crowd of a site."""
     with app.app_context():
         with unit_of_work():
-            ids = list(session.execute(_PEOPLE, {"number": number}).scalars())
+            ids = list(session.execute(_PEOPLE, {"number": number, "name": name}).scalars())
             texts = [tokens.make_secret() for _ in ids]
             browser = [secrets.token_urlsafe(24) for _ in ids]
             scopes = '["game:read", "courses:read", "progress:read", "progress:write"]'

@@ -6,8 +6,6 @@ from codyverse.api.schemas.study import (
     AnswerIn,
     AttemptOut,
     CompletionOut,
-    EntryOut,
-    RewardsOut,
     VerdictOut,
 )
 from codyverse.core.together import together
@@ -107,7 +105,7 @@ def complete_attempt(attempt_id: int) -> Reply:
     return Reply(_completed(finished, *titles, brought_by(fact, who.id)))
 
 
-def _completion(user_id: int, attempt_id: int) -> CompletionOut:
+def _completion(user_id: int, attempt_id: int) -> dict[str, object]:
     """Of one that was finished before."""
     done, rewards = queries.completion(user_id, attempt_id), game.rewards_of(user_id, attempt_id)
     return _completed(done, done.lesson_title, done.next_lesson_id, brought_as(rewards))
@@ -115,25 +113,26 @@ def _completion(user_id: int, attempt_id: int) -> CompletionOut:
 
 def _completed(
     done: services.Finished | queries.Completion, title: str, next_lesson_id: int | None, brought: Brought
-) -> CompletionOut:
-    return CompletionOut(
-        attempt_id=done.attempt_id,
-        lesson_id=done.lesson_id,
-        lesson_title=title,
-        first_time=done.first_time,
-        score=float(done.score),
-        best_score=float(done.best_score),
-        right=done.right,
-        asked=done.asked,
-        seconds=done.seconds,
-        completed_at=done.completed_at,
-        local_date=done.local_date,
-        next_lesson_id=next_lesson_id,
-        rewards=RewardsOut(
-            xp=brought.xp,
-            coins=brought.coins,
-            gems=brought.gems,
-            entries=[EntryOut.model_validate(line._asdict()) for line in brought.entries],
-            level_up=brought.level,
-        ),
-    )
+) -> dict[str, object]:
+    """The fields of CompletionOut, which are checked with the answer."""
+    return {
+        "attempt_id": done.attempt_id,
+        "lesson_id": done.lesson_id,
+        "lesson_title": title,
+        "first_time": done.first_time,
+        "score": float(done.score),
+        "best_score": float(done.best_score),
+        "right": done.right,
+        "asked": done.asked,
+        "seconds": done.seconds,
+        "completed_at": done.completed_at,
+        "local_date": done.local_date,
+        "next_lesson_id": next_lesson_id,
+        "rewards": {
+            "xp": brought.xp,
+            "coins": brought.coins,
+            "gems": brought.gems,
+            "entries": [line._asdict() for line in brought.entries],
+            "level_up": brought.level,
+        },
+    }

@@ -22,6 +22,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from codyverse.core import statements
 from codyverse.core.database import (
+    current_connection,
     engine,
     has_session,
     in_unit_of_work,
@@ -68,7 +69,7 @@ def ask_one(statement: Executable, values: Mapping[str, Any] | None = None) -> A
 def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
     """All rows of one statement in the session's own transaction, which begins with it if there is none: for what is written,
     and for what is read under a lock."""
-    return _send(session.connection(), statement, values)
+    return _send(current_connection(), statement, values)
 
 
 def send_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
@@ -122,7 +123,7 @@ def _ask(source: Any, statement: Executable, values: Mapping[str, Any] | None) -
         if not isinstance(source, Engine) or (
             has_session() and (session().in_transaction() or in_unit_of_work())
         ):
-            return _send(session.connection(), statement, values)
+            return _send(current_connection(), statement, values)
         return _readers(source).ask(statement, values)
     except DBAPIError as fault:
         if fault.connection_invalidated and isinstance(source, Engine):

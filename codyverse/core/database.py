@@ -11,7 +11,7 @@ from flask import g, has_app_context
 from flask.globals import _cv_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
-from sqlalchemy import DateTime, Engine, MetaData, event
+from sqlalchemy import Connection, DateTime, Engine, MetaData, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -74,6 +74,7 @@ def has_session() -> bool:
 _AT = "codyverse_at_commit"
 _AFTER = "codyverse_after_commit"
 _DEPTH = "codyverse_unit_depth"
+_CONNECTION = "codyverse_unit_connection"
 _SENT = "codyverse_commit_was_sent"
 
 
@@ -101,15 +102,28 @@ def unit_of_work() -> Iterator[None]:
         raise
     finally:
         session.info.pop(_DEPTH, None)
+        session.info.pop(_CONNECTION, None)
     if has_app_context():
         setattr(g, _WROTE, True)
     _run_after_commit(session())
+
+
+def current_connection() -> Connection:
+    """The connection of the session's transaction, which begins with it; looked for once in a unit of work."""
+    current = session()
+    found: Connection | None = current.info.get(_CONNECTION)
+    if found is None or found.closed:
+        found = current.connection()
+        if current.info.get(_DEPTH):
+            current.info[_CONNECTION] = found
+    return found
 
 
 def undo() -> None:
     """Roll back whatever is open; also if its connection turns out to be dead only now, for then nothing remains of it."""
     if not session.registry.has():
         return
+    session.info.pop(_CONNECTION, None)
     try:
         session.rollback()
     except DBAPIError:

@@ -24,6 +24,11 @@ def subscribe(kind: type[Event], handler: Callable[[Event], None]) -> None:
         _handlers[kind].append(handler)
 
 
+def is_heard(kind: type[Any]) -> bool:
+    """Whether anybody handles facts of this type; nobody need make one that is not heard."""
+    return bool(_handlers.get(kind))
+
+
 def publish(event: object) -> None:
     """Hand a fact to its handlers, now, in this transaction; what they put down is written when the last one was heard."""
     handlers = _handlers.get(type(event))

@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 CATEGORIES = ("study", "achievement", "streak", "social", "special")
 RARITIES = ("common", "rare", "epic", "legendary")
@@ -20,8 +20,7 @@ _WORDS = ("key", "name", "says", "category", "rarity", "sign", "fact")
 _MAY_HAVE = {*_WORDS, "at_least", "where", "xp", "coins"}
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """Something that is counted: a fact by its name, under these conditions."""
 
     fact: str

@@ -1,8 +1,9 @@
 """Earning badges: which are due by the facts, granting them once, and granting them after the fact."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from operator import attrgetter
 
 from sqlalchemy import text
 
@@ -43,17 +44,16 @@ class Granted:
 
 def so_far(badge: Badge, player: PlayerState, counted: Mapping[Count, int]) -> int:
     """How far a learner has come towards a badge; it is earned at `badge.at_least`. What was not counted is 0."""
-    match badge.count.fact:
-        case "best_streak":
-            return player.best_streak
-        case "days":
-            return player.days_learned
-        case "level":
-            return player.level
-        case "badges":
-            return len(player.badges)
-        case _:
-            return counted.get(badge.count, 0)
+    of_player = _OF_PLAYER.get(badge.count.fact)
+    return counted.get(badge.count, 0) if of_player is None else of_player(player)
+
+
+_OF_PLAYER: Mapping[str, Callable[[PlayerState], int]] = {
+    "best_streak": attrgetter("best_streak"),
+    "days": attrgetter("days_learned"),
+    "level": attrgetter("level"),
+    "badges": lambda player: len(player.badges),
+}
 
 
 def still_open(player: PlayerState) -> tuple[Badge, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from codyverse.core.together import Together
@@ -35,8 +36,9 @@ class Brought:
 
 def brought_by(fact: Together, user_id: int) -> Brought:
     """What the attempt brought that was finished in this fact, which is written by now; its first answers included."""
+    before = sorted(fact.known.get((BROUGHT, user_id)) or (), key=itemgetter(0))
     entries: list[tuple[Any, ...]] = [
-        *(fact.known.get((BROUGHT, user_id)) or ()),
+        *(tuple(stored[1:]) for stored in before),
         *fact.noted.get((BROUGHT, user_id), ()),
     ]
     sums = dict.fromkeys(("xp", "coins", "gems"), 0)

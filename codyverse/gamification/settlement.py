@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
 from codyverse.core.asking import send
-from codyverse.core.events import publish
+from codyverse.core.events import is_heard, publish
 from codyverse.core.together import known, put_down, together
 from codyverse.gamification.badge_catalogue import Count
 from codyverse.gamification.events import RewardPaid
@@ -207,8 +207,9 @@ class Settlement:
             if entry.rule in LESSON_RULES:
                 mended = self.day.mended + (entry.rule == "lesson_again")
                 self.day = replace(self.day, xp=self.day.xp + entry.amount, mended=mended)
-        fact, paid = self.fact, (entry.currency, entry.amount, entry.rule, entry.source)
-        self._news.append(RewardPaid(fact.user_id, fact.attempt_id, *paid, fact.at, fact.local_date))
+        if is_heard(RewardPaid):
+            fact, paid = self.fact, (entry.currency, entry.amount, entry.rule, entry.source)
+            self._news.append(RewardPaid(fact.user_id, fact.attempt_id, *paid, fact.at, fact.local_date))
 
     def change(self, **columns: Any) -> None:
         """Have the player's level or streak set."""

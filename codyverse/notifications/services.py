@@ -85,16 +85,22 @@ def tell_with_it(news: News) -> None:
 
 def _told(gathered: list[News]) -> list[dict[str, Any]] | None:
     readers = _readers(gathered)
+    shown = {user_id: _shown(reader) for user_id, reader in readers.items() if reader is not None}
     written = []
     for news in gathered:
         reader = readers[news.user_id]
         if reader is None:
             continue
-        time_zone, preferences, page_off, quiet_from, quiet_until = reader
-        shown = _shows(news.kind, preferences, page_off)
-        push = shown and not rules.is_quiet(news.at, time_zone, quiet_from, quiet_until)
-        written.append(news._asdict() | {"shown": shown, "push": push})
+        is_shown = news.kind in shown[news.user_id]
+        push = is_shown and not rules.is_quiet(news.at, reader[0], *reader[3:])
+        written.append(news._asdict() | {"shown": is_shown, "push": push})
     return written or None
+
+
+def _shown(reader: list[Any]) -> frozenset[str]:
+    """The kinds that this person wants to see on their pages."""
+    _, preferences, page_off, *_ = reader
+    return frozenset(rules.shown_kinds(Preferences.read(preferences).hidden)) - frozenset(page_off or ())
 
 
 def _readers(gathered: list[News]) -> dict[int, list[Any] | None]:

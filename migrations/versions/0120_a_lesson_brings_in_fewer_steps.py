@@ -134,7 +134,7 @@ begin
                    ) as found
                ),
                'brought', (
-                   select jsonb_agg(jsonb_build_array(currency, amount, rule, source, details) order by id)
+                   select jsonb_agg(jsonb_build_array(id, currency, amount, rule, source, details))
                    from ledger_entries where attempt_id = p_attempt
                ),
                'joins', coalesce(preferences -> 'leagues' = 'true', false)
@@ -240,7 +240,7 @@ begin
     if p_told ? 'goals' then
         update daily_goals set reached_at = v_at
         where user_id = v_user and local_date = v_date and reached_at is null
-            and slot in (select value::smallint from jsonb_array_elements_text(p_told -> 'goals'));
+            and slot = any (translate(p_told ->> 'goals', '[]', '{}')::smallint[]);
         get diagnostics v_number = row_count;
         if v_number <> jsonb_array_length(p_told -> 'goals') then
             raise exception 'a goal was marked meanwhile' using errcode = 'serialization_failure';

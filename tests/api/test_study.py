@@ -56,6 +56,29 @@ def begin(actor: Actor, lesson_id: int) -> tuple[int, Any]:
     return attempt_id, asking(attempt_id)
 
 
+def test_the_end_tells_what_the_answers_before_it_brought_too(ada: Actor) -> None:
+    [lesson_id] = make_course(Plan(asks=3))
+    attempt_id, steps = begin(ada, lesson_id)
+    for number, step in enumerate(steps):
+        if number == 1:  # the day's first answer has set its goals
+            goal = "update daily_goals set kind = 'first_try', target = 2 where slot = 1"
+            other = "update daily_goals set kind = 'minutes', target = 60 where slot > 1"
+            for sql in (goal, other):
+                session.execute(text(sql))
+            session.commit()
+        sent = {"stepId": step.step_id, "tryNo": 1, "answer": step.right if number < 2 else step.wrong}
+        ada.program.post(f"/attempts/{attempt_id}/answers", sent)
+    done = ada.program.post(f"/attempts/{attempt_id}/complete").data
+    rules = [entry["rule"] for entry in done["rewards"]["entries"]]
+    assert rules[0] == "goal", "it was reached before the lesson ended"
+    assert {"lesson", "badge"} <= set(rules)
+    for currency in ("xp", "coins", "gems"):
+        amounts = (each["amount"] for each in done["rewards"]["entries"] if each["currency"] == currency)
+        assert done["rewards"][currency] == sum(amounts)
+    assert (done["right"], done["asked"], done["firstTime"]) == (2, 3, True)
+    assert ada.program.post(f"/attempts/{attempt_id}/complete").data == done
+
+
 def test_another_answer_under_the_same_number_is_a_conflict(ada: Actor) -> None:
     [lesson_id] = make_course(Plan(asks=2))
     attempt_id, [first, _] = begin(ada, lesson_id)
