@@ -1,5 +1,6 @@
 """The database: the one session, units of work, and what happens at and after a commit."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,6 +77,15 @@ _AFTER = "codyverse_after_commit"
 _DEPTH = "codyverse_unit_depth"
 _CONNECTION = "codyverse_unit_connection"
 _SENT = "codyverse_commit_was_sent"
+
+
+_scan = json.JSONDecoder().scan_once
+
+
+def stored_json(text: str) -> Any:
+    """What PostgreSQL says of a json or jsonb: the same as `json.loads`, which looks for blanks around it and other encodings
+    first."""
+    return _scan(text, 0)[0]
 
 
 @contextmanager
