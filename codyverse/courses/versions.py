@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from codyverse.core.asking import Lately, look
 from codyverse.core.cache import Lifetime, kept, last_kept
-from codyverse.core.database import in_unit_of_work, noted, session
+from codyverse.core.database import has_session, noted, session
 from codyverse.core.resilience import unless_away
 
 COLUMN = "content_version()"
@@ -24,10 +24,15 @@ _KNOWN, _WRITTEN = "codyverse_content_version", "codyverse_content_written"
 Value = TypeVar("Value")
 
 
-@event.listens_for(Session, "after_commit")
-def _look_again(_session: Session) -> None:
-    """Whatever this process has written may have been of courses."""
+def look_again() -> None:
+    """Let the next stranger of this process ask for the version anew. Again is harmless."""
     _VERSION.forget()
+
+
+@event.listens_for(Session, "after_commit")
+def _written(_session: Session) -> None:
+    """Whatever this process has written may have been of courses."""
+    look_again()
 
 
 def content_version() -> str:
@@ -38,7 +43,8 @@ def content_version() -> str:
     known = noted().get(_KNOWN)
     if isinstance(known, str):
         return known
-    found = look(_VERSION.statement) if in_unit_of_work() else _VERSION.look()
+    is_reading = has_session() and session().in_transaction()
+    found = look(_VERSION.statement) if is_reading else _VERSION.look()
     return "" if found is None else str(found[0])
 
 

@@ -61,6 +61,16 @@ class PlayerView:
     current: StepView
     all_done: bool
 
+    @property
+    def following(self) -> int | None:
+        """The place of the step after the one that is shown."""
+        return next((dot.position for dot in self.steps if dot.position > self.current.position), None)
+
+    @property
+    def left_open(self) -> int | None:
+        """The place of the first other step that is still open."""
+        return next((dot.position for dot in self.steps if dot.state == "open"), None)
+
 
 @dataclass(frozen=True, slots=True)
 class WholeAttempt:

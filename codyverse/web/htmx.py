@@ -13,5 +13,8 @@ def wants_fragment() -> bool:
 
 def vary(response: Response) -> Response:
     """Name the headers that this answer depends on, so that no cache mixes a page with its piece."""
-    response.vary.update(["HX-Request", "HX-Request-Type"])
+    if "Vary" in response.headers:
+        response.vary.update(["HX-Request", "HX-Request-Type"])
+    else:
+        response.headers["Vary"] = "HX-Request, HX-Request-Type"
     return response

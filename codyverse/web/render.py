@@ -10,7 +10,6 @@ from flask import (
     Response,
     current_app,
     has_request_context,
-    make_response,
     render_template,
     request,
     url_for,
@@ -97,7 +96,7 @@ def install(app: Flask) -> None:
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """A whole page. One without a form, as strangers get, is the same each time: then whoever has it is told so (304)."""
-    response = make_response(render_template(template, **shared(context)), status)
+    response = current_app.response_class(render_template(template, **shared(context)), status)
     htmx.vary(response)
     if is_unconfirmed():
         response.headers["Cache-Control"] = "no-store"
@@ -120,4 +119,4 @@ def fragment(template: str, *blocks: str, status: int = 200, **context: Any) -> 
         if len(blocks) == 1
         else render_blocks(template, list(blocks), **everything)
     )
-    return htmx.vary(make_response(html, status))
+    return htmx.vary(current_app.response_class(html, status))

@@ -16,6 +16,7 @@ from codyverse.accounts import services as accounts
 from codyverse.core.clock import now
 from codyverse.core.database import db, session, unit_of_work
 from codyverse.courses import queries as courses
+from codyverse.courses import versions
 from codyverse.gamification.leagues import services as leagues
 from codyverse.gamification.leagues.rules import week_of
 from codyverse.progress import rehearsal
@@ -250,6 +251,7 @@ def cost(asks: dict[str, Ask]) -> dict[str, list[str]]:
     found = {}
     for name, ask in asks.items():
         send = ask()
+        versions.look_again()
         with counted() as seen:
             status = send().status_code
         assert status == STATUS.get(name, 200), f"{name}: {status}"

@@ -1,5 +1,8 @@
 """What is kept of courses is never stale: not in another process, not after a write that went around the program."""
 
+from contextlib import closing
+
+import psycopg2
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -7,10 +10,12 @@ from sqlalchemy import text
 from codyverse import create_app
 from codyverse.core.database import db, session, unit_of_work
 from codyverse.core.errors import NotFound
+from codyverse.core.libpq import words_of
 from codyverse.courses import queries, versions
 from codyverse.courses.services import apply_course
 from tests.conftest import settings_for
 from tests.domains.study import Plan, course_source, make_course
+from tests.waiting import eventually
 
 OFFERED = "update lessons set title = 'Elsewhere' where id = :id"
 
@@ -31,6 +36,16 @@ def test_another_process_sees_what_was_written_at_once(committed_app: Flask) -> 
         assert sorted(titles()) == ["Course another", "Course shared"]
         session.remove()
         db.engine.dispose()
+
+
+def test_what_another_process_writes_reaches_strangers_in_a_moment(committed_app: Flask) -> None:
+    """Many strangers share a look at the version; so it is a twentieth of a second old at most."""
+    [lesson_id] = make_course(Plan())
+    assert queries.lesson(lesson_id).title == "Lesson 1"
+    url = committed_app.extensions["settings"].database_url
+    with closing(psycopg2.connect(**words_of(url))) as other, other, other.cursor() as cursor:
+        cursor.execute(OFFERED.replace(":id", "%s"), [lesson_id])
+    assert eventually(lambda: queries.lesson(lesson_id).title == "Elsewhere")
 
 
 def test_a_write_around_the_program_counts_too(db_session) -> None:
