@@ -95,27 +95,28 @@ def unit_of_work() -> Iterator[None]:
     Only a face opens it. Opening one inside another is a mistake and raises RuntimeError, for the inner commit
     would make half a use case permanent.
     """
-    if session.info.get(_DEPTH):
+    current = session()
+    if current.info.get(_DEPTH):
         raise RuntimeError("a unit of work is open already")
-    session.info[_DEPTH] = True
-    _forget_plans()
+    current.info[_DEPTH] = True
+    _forget_plans(current)
     read_from(None)
     try:
         yield
-        while planned := session.info.pop(_AT, None):
+        while planned := current.info.pop(_AT, None):
             for write, gathered in planned.items():
                 write(gathered)
-        _commit()
+        _commit(current)
     except BaseException:
         undo()
-        _forget_plans()
+        _forget_plans(current)
         raise
     finally:
-        session.info.pop(_DEPTH, None)
-        session.info.pop(_CONNECTION, None)
+        current.info.pop(_DEPTH, None)
+        current.info.pop(_CONNECTION, None)
     if has_app_context():
         setattr(g, _WROTE, True)
-    _run_after_commit(session())
+    _run_after_commit(current)
 
 
 def current_connection() -> Connection:
@@ -179,15 +180,15 @@ def on_primary() -> Iterator[None]:
         read_from(before)
 
 
-def _commit() -> None:
+def _commit(current: Session) -> None:
     """Commit, and keep in mind that it was asked for: if the connection breaks meanwhile, nobody knows whether it was done."""
-    before = session.info.get(_SENT, False)
-    session.info[_SENT] = True
+    before = current.info.get(_SENT, False)
+    current.info[_SENT] = True
     try:
-        session.commit()
+        current.commit()
     except DBAPIError as fault:
         if was_rolled_back(fault):
-            session.info[_SENT] = before
+            current.info[_SENT] = before
         raise
 
 
@@ -202,9 +203,9 @@ def noted() -> dict[str, Any]:
     return known
 
 
-def _forget_plans() -> None:
-    session.info.pop(_AT, None)
-    session.info.pop(_AFTER, None)
+def _forget_plans(current: Session) -> None:
+    current.info.pop(_AT, None)
+    current.info.pop(_AFTER, None)
 
 
 def at_commit(write: Callable[[list[Any]], None], what: object) -> None:
