@@ -11,7 +11,7 @@ from whitenoise import WhiteNoise
 from codyverse import alerting, api, cli, http, web, wiring
 from codyverse.accounts import passwords
 from codyverse.core import cache, heartbeat, memory, replicas, resilience, statements
-from codyverse.core.database import db, limit_each_transaction
+from codyverse.core.database import db, limit_each_transaction, stored_json
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.libpq import words_for
@@ -110,6 +110,7 @@ def _connect(app: Flask, settings: Settings) -> None:
     def connect() -> Any:
         return psycopg2.connect(**words_for(settings.database_url or _embedded(settings), arguments))
 
+    options["json_deserializer"] = stored_json
     options["creator"] = lambda: breaker.connect(connect)
     app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg2://"
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options

@@ -21,6 +21,7 @@ MECHANICS = ("xp", "coins", "streak", "goals", "badges", "leagues")
 INTENSITIES = ("casual", "regular", "serious")
 THEMES = ("auto", "light", "dark")
 STREAK_MODES = ("daily", "weekly")
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,14 @@ class Preferences:
     def read(cls, stored: object) -> "Preferences":
         """From the column, whatever stands in it; unknown or outdated entries fall back to the default. Never raises."""
         stored = stored if isinstance(stored, dict) else {}
-        hidden = stored["hidden"] if isinstance(stored.get("hidden"), list) else ()
+        listed = stored.get("hidden")
+        hidden = [each for each in MECHANICS if each in listed] if isinstance(listed, list) else ()
         intensity = stored.get("goal_intensity")
         theme = stored.get("theme")
         streak_mode = stored.get("streak_mode")
         return cls(
             goal_intensity=intensity if intensity in INTENSITIES else "regular",
-            hidden=frozenset(each for each in MECHANICS if each in hidden),
+            hidden=frozenset(hidden) if hidden else _NOTHING,
             theme=theme if theme in THEMES else "auto",
             reduced_motion=stored.get("reduced_motion") is True,
             streak_mode=streak_mode if streak_mode in STREAK_MODES else "daily",

@@ -5,24 +5,23 @@ differs: the same connections, transactions, counted statements and errors. Meas
 and 30 instead of 216 where it is a transaction of its own (docs/decisions/reads.md).
 """
 
-import threading
 import time
-from collections import deque, namedtuple
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg2
-from sqlalchemy import Connection, Engine, Executable, event
+from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from codyverse.core import statements
 from codyverse.core.database import (
     current_connection,
+    current_writer,
     engine,
     has_session,
     in_unit_of_work,
@@ -30,6 +29,7 @@ from codyverse.core.database import (
     reads_from,
     session,
 )
+from codyverse.core.holding import Holder
 
 Found = tuple[Any, ...]
 """A row: by place, or by name as an attribute."""
@@ -69,6 +69,9 @@ def ask_one(statement: Executable, values: Mapping[str, Any] | None = None) -> A
 def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
     """All rows of one statement in the session's own transaction, which begins with it if there is none: for what is written,
     and for what is read under a lock."""
+    writer = current_writer()
+    if writer is not None:
+        return _run(writer.held.connection, writer.held.cursor, statement, values)
     return _send(current_connection(), statement, values)
 
 
@@ -123,7 +126,7 @@ def _ask(source: Any, statement: Executable, values: Mapping[str, Any] | None) -
         if not isinstance(source, Engine) or (
             has_session() and (session().in_transaction() or in_unit_of_work())
         ):
-            return _send(current_connection(), statement, values)
+            return send(statement, values)
         return _readers(source).ask(statement, values)
     except DBAPIError as fault:
         if fault.connection_invalidated and isinstance(source, Engine):
@@ -131,73 +134,32 @@ def _ask(source: Any, statement: Executable, values: Mapping[str, Any] | None) -
         raise
 
 
-_Reader = tuple[Connection, Any]
-"""A connection, and the cursor that all its statements use."""
-
-
-class _Readers:
+class _Readers(Holder):
     """Connections of an engine on which each statement is a transaction of its own: at most MOST_READERS.
 
     Behind a PgBouncer that lends for a transaction there are none: there only a transaction has a limit of time.
-    They are not the pool's, so that whoever holds one of the pool's never waits for another. Who finds none free, and may
-    not open one more, takes one of the pool's for this once.
+    Who finds none free, and may not open one more, takes one of the pool's for this once.
     """
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, MOST_READERS, isolation_level="AUTOCOMMIT")
         self._root = engine
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._free: deque[_Reader] = deque()
-        self._lock, self._open = threading.Lock(), 0
-        event.listen(engine, "engine_disposed", lambda _engine: self.close_free())
 
     def ask(self, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
         if is_limited_by_transaction(self._root):
             with self._root.connect() as lent, lent.begin():
                 return _send(lent, statement, values)
+        held = self.take()
+        if held is None:
+            with self._engine.connect() as lent:
+                return _send(lent, statement, values)
         try:
-            reader = self._free.pop()
-        except IndexError:
-            with self._lock:
-                may_open = self._open < MOST_READERS
-                self._open += may_open
-            if not may_open:
-                with self._engine.connect() as lent:
-                    return _send(lent, statement, values)
-            reader = self._opened()
-        try:
-            found = _run(reader[0], reader[1], statement, values)
+            found = _run(held.connection, held.cursor, statement, values)
         except BaseException:
-            self._close(reader)
+            self.close(held)
             raise
-        self._free.append(reader)
+        self._free.append(held)
         return found
-
-    def _opened(self) -> "_Reader":
-        try:
-            connection = self._engine.connect()
-        except BaseException:
-            with self._lock:
-                self._open -= 1
-            raise
-        connection.detach()
-        return connection, connection.connection.cursor()
-
-    def close_free(self) -> None:
-        """Close those that nobody uses: beside a connection that broke they have most likely broken too."""
-        with suppress(IndexError):
-            while True:
-                self._close(self._free.pop())
-
-    def _close(self, reader: "_Reader") -> None:
-        connection, cursor = reader
-        with self._lock:
-            self._open -= 1
-        with suppress(psycopg2.Error):
-            cursor.close()
-        try:
-            connection.close()
-        except DBAPIError:
-            connection.invalidate()
 
 
 @cache
@@ -237,7 +199,7 @@ def _run(
         shape = made.shape or _shape(made, cursor.description, connection.dialect)
         return [shape(row) for row in cursor.fetchall()]
     except psycopg2.Error as fault:
-        connection._handle_dbapi_exception(fault, made.text, given, cursor, None)  # always raises
+        connection._handle_dbapi_exception(fault, made.text, given, None, None)  # always raises
 
 
 def _make(statement: Executable, connection: Connection) -> _Made:

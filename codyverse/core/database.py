@@ -1,9 +1,12 @@
 """The database: the one session, units of work, and what happens at and after a commit."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -11,11 +14,12 @@ from flask import g, has_app_context
 from flask.globals import _cv_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
-from sqlalchemy import Connection, DateTime, Engine, MetaData, event
+from sqlalchemy import Connection, DateTime, Engine, MetaData, RootTransaction, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from codyverse.core.holding import Held, Holder
 from codyverse.core.notes import notes, notes_or_none
 from codyverse.core.sqlstates import was_rolled_back
 
@@ -50,9 +54,13 @@ _WROTE = "codyverse_wrote"
 
 
 class RoutedSession(BoundSession):
-    """Asks the replica that `read_from` named for this request, else the primary."""
+    """Asks on the connection that the unit of work writes on; without one the replica that `read_from` named for this request,
+    else the primary."""
 
     def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **more: Any) -> Any:
+        writer: Writer | None = self.info.get(_WRITER)
+        if bind is None and writer is not None:
+            return writer.held.connection
         replica = g.get(_REPLICA) if bind is None and has_app_context() else None
         return replica or super().get_bind(mapper, clause, bind, **more)
 
@@ -76,6 +84,18 @@ _AFTER = "codyverse_after_commit"
 _DEPTH = "codyverse_unit_depth"
 _CONNECTION = "codyverse_unit_connection"
 _SENT = "codyverse_commit_was_sent"
+_WRITER = "codyverse_unit_writer"
+MOST_WRITERS = 8
+"""Units of work of one process at once that need no connection of the pool. More threads than that serve no request faster."""
+
+
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+def stored_json(text: str) -> Any:
+    """What PostgreSQL says of a json or jsonb: the same as `json.loads`, which looks for blanks around it and other encodings
+    first."""
+    return _scan(text, 0)[0]
 
 
 @contextmanager
@@ -104,6 +124,7 @@ def unit_of_work() -> Iterator[None]:
     finally:
         current.info.pop(_DEPTH, None)
         current.info.pop(_CONNECTION, None)
+        _give_back(current)
     if has_app_context():
         setattr(g, _WROTE, True)
     _run_after_commit(current)
@@ -120,15 +141,67 @@ def current_connection() -> Connection:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A connection that a unit of work holds, and its transaction."""
+
+    held: Held
+    transaction: RootTransaction
+
+
+def current_writer() -> Writer | None:
+    """What this unit of work writes with past the session, from its first statement on; None where the session has begun its
+    transaction itself, outside of a unit, behind a PgBouncer that lends for a transaction, and when all are in use.
+
+    A session that is used later joins in on the same connection (`RoutedSession.get_bind`), so that it is one transaction.
+    """
+    current = session()
+    writer: Writer | None = current.info.get(_WRITER)
+    if writer is not None or not current.info.get(_DEPTH) or current.in_transaction():
+        return writer
+    primary = engine()
+    if not isinstance(primary, Engine) or is_limited_by_transaction(primary):
+        return None
+    held = _writers(primary).take()
+    if held is None:
+        return None
+    current.info[_WRITER] = writer = Writer(held, held.connection.begin())
+    return writer
+
+
+@cache
+def _writers(primary: Engine) -> Holder:
+    return Holder(primary, MOST_WRITERS)
+
+
+def _give_back(current: Session) -> None:
+    """The unit of work is over, and its connection free for the next one. Beside one that broke, others have most likely too."""
+    writer: Writer | None = current.info.pop(_WRITER, None)
+    if writer is None:
+        return
+    broke, writers = writer.held.connection.invalidated, _writers(engine())
+    if writer.held.connection.in_transaction():
+        writers.close(writer.held)
+    else:
+        writers.give(writer.held)
+    if broke:
+        writers.close_free()
+
+
 def undo() -> None:
     """Roll back whatever is open; also if its connection turns out to be dead only now, for then nothing remains of it."""
     if not session.registry.has():
         return
-    session.info.pop(_CONNECTION, None)
+    current = session()
+    current.info.pop(_CONNECTION, None)
     try:
-        session.rollback()
+        current.rollback()
     except DBAPIError:
-        session.rollback()  # the first one has thrown the connection away
+        current.rollback()  # the first one has thrown the connection away
+    writer: Writer | None = current.info.get(_WRITER)
+    if writer is not None:
+        with suppress(DBAPIError):  # then it is not given back
+            writer.transaction.close()
 
 
 def read_from(replica: Engine | None) -> None:
@@ -174,8 +247,13 @@ def _commit(current: Session) -> None:
     """Commit, and keep in mind that it was asked for: if the connection breaks meanwhile, nobody knows whether it was done."""
     before = current.info.get(_SENT, False)
     current.info[_SENT] = True
+    writer: Writer | None = current.info.get(_WRITER)
     try:
-        current.commit()
+        if writer is None or current.in_transaction():
+            current.commit()
+        if writer is not None:
+            writer.transaction.commit()
+            current.dispatch.after_commit(current)
     except DBAPIError as fault:
         if was_rolled_back(fault):
             current.info[_SENT] = before
@@ -224,6 +302,7 @@ def savepoint() -> Iterator[None]:
     waiting = list(session.info.get(_AFTER, []))
     try:
         with session.begin_nested():
+            session.connection()  # the savepoint is made now, also for what is written past the session
             yield
     except BaseException:
         session.info[_AT] = gathered

@@ -160,6 +160,7 @@ def player_state(user_id: int) -> PlayerState:
 def would_grant(user_id: int) -> tuple[Granted, ...]:
     """What `sync_badges` would grant this learner now; it is done and undone. The caller must not commit."""
     with session.begin_nested() as attempt:
+        session.connection()  # the savepoint is made now, also for what is written past the session
         granted = sync_badges(user_id)
         attempt.rollback()
     return granted

@@ -33,15 +33,31 @@ from codyverse.gamification.ledger_reads import (
 )
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.shop_catalogue import unlocked_at
-from codyverse.gamification.statements import BOARD_COLUMNS, BOARD_TABLES, PERSON_COLUMNS, WEEK_COLUMNS
+from codyverse.gamification.statements import (
+    BOARD_COLUMNS,
+    BOARD_TABLES,
+    PERSON_COLUMNS,
+    STANDING_COLUMNS,
+    WEEK_COLUMNS,
+)
 from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
 from codyverse.gamification.streaks import to_mend
+from codyverse.gamification.views import (
+    Board,
+    DayDot,
+    GoalView,
+    LevelView,
+    PlayerCard,
+    Rewards,
+    StreakView,
+)
 
 __all__ = [
     "BOARD_COLUMNS",
     "BOARD_TABLES",
     "CURRENCIES",
     "PERSON_COLUMNS",
+    "STANDING_COLUMNS",
     "Board",
     "DayDot",
     "EntryLine",
@@ -71,107 +87,6 @@ __all__ = [
 ]
 
 ONE_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class DayDot:
-    """A day of the card's week (weekday 0 is Monday). `lessons` finished on it.
-
-    The week is the last seven days; in weekly mode it runs from Monday to Sunday, and some of it may be `future`.
-    `kept` says how a missed day was kept: frozen, mended or bridged; "" if it was not.
-    """
-
-    date: date
-    weekday: int
-    lessons: int
-    today: bool
-    future: bool
-    kept: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlayerCard:
-    """A player at one moment. XP within the level; the three about the next level are None, None and 1 at the top.
-
-    `streak` as it is alive today (yesterday's is alive until today ends) and `best_streak` ever, both in days, or in
-    weeks if `weekly` was chosen. `mend` is the missed day that a second lesson today would repair. What Cody and the
-    page wear (`outfit`, `world`) is left out for those who left out coins.
-    """
-
-    xp: int
-    level: int
-    level_name: str
-    level_icon: str
-    xp_into_level: int
-    xp_for_level: int | None
-    xp_to_next: int | None
-    xp_progress: float
-    coins: int
-    gems: int
-    streak: int
-    best_streak: int
-    studied_today: bool
-    week: tuple[DayDot, ...]
-    weekly: bool = False
-    week_days: int = 0
-    days_learned: int = 0
-    freezes: int = 0
-    mend: date | None = None
-    outfit: str | None = None
-    world: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GoalView:
-    """A goal of today. `progress` may go beyond `target`; `coins` are what it pays or paid."""
-
-    slot: int
-    kind: str
-    target: int
-    progress: int
-    coins: int
-    reached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """Card and goals together, for pages that show both."""
-
-    card: PlayerCard
-    goals: tuple[GoalView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LevelView:
-    """A level that was reached, the gems that it paid, and what it opened in the shop."""
-
-    number: int
-    name: str
-    icon: str
-    gems: int
-    opens: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StreakView:
-    """The streak on the day of a completion; `extended` if this one made the day count, `mended` the day it repaired."""
-
-    days: int
-    extended: bool
-    mended: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rewards:
-    """All that one attempt brought. `goals` are those reached in it, `level_up` the highest level reached in it."""
-
-    xp: int
-    coins: int
-    gems: int
-    entries: tuple[EntryLine, ...]
-    level_up: LevelView | None
-    goals: tuple[GoalView, ...]
-    streak: StreakView
 
 
 _PERSON = text(f"""
@@ -228,9 +143,10 @@ def whole_board(user_id: int, row: Any, at: datetime) -> Board:
     return Board(card, _views(goals_in(user_id, row, _today(row, at))))
 
 
-def card_of(user_id: int, row: Any, at: datetime) -> PlayerCard:
-    """The card without its week from a row with `PERSON_COLUMNS`. No statement, unless a streak has a story."""
-    return _card(user_id, row, at, with_week=False)
+def card_of(user_id: int, row: Any, at: datetime, preferences: Preferences | None = None) -> PlayerCard:
+    """The card without its week from a row with `PERSON_COLUMNS`, or with `STANDING_COLUMNS` if the preferences are given.
+    No statement, unless a streak has a story."""
+    return _card(user_id, row, at, with_week=False, preferences=preferences)
 
 
 def levels() -> tuple[rules.Level, ...]:
@@ -253,10 +169,18 @@ def _first_of_week(today: date, *, weekly: bool) -> date:
     return today - timedelta(days=today.weekday() if weekly else 6)
 
 
-def _card(user_id: int, row: Any, at: datetime, *, with_week: bool, week: Any = None) -> PlayerCard:
+def _card(
+    user_id: int,
+    row: Any,
+    at: datetime,
+    *,
+    with_week: bool,
+    week: Any = None,
+    preferences: Preferences | None = None,
+) -> PlayerCard:
     """`week` is a row with `WEEK_COLUMNS`, if there is one already."""
     today = _today(row, at)
-    preferences = Preferences.read(row.preferences)
+    preferences = preferences or Preferences.read(row.preferences)
     weekly = preferences.streak_mode == "weekly"
     first = _first_of_week(today, weekly=weekly)
     values = {"user_id": user_id, "first": first, "last": first + 6 * ONE_DAY, "until": today}

@@ -31,12 +31,14 @@ PLAYER = text("""
     from players where user_id = :user_id
 """)
 
-PERSON_COLUMNS = """
-    users.time_zone, users.day_start_hour, users.last_game_date, users.owed_until, users.preferences,
+STANDING_COLUMNS = """
+    users.time_zone, users.day_start_hour, users.last_game_date, users.owed_until,
     player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
     player.days_learned, player.freezes, player.kept_date, player.outfit, player.world
 """
-"""What `board_of` reads of a row of `users` with its `player`."""
+"""What `card_of` reads of a row of `users` with its `player`, if it is given the person's preferences."""
+PERSON_COLUMNS = f"{STANDING_COLUMNS}, users.preferences"
+"""What `board_of` reads of it."""
 
 WEEK_COLUMNS = """
     (select array_agg(local_date order by local_date) from activity_days

@@ -17,6 +17,7 @@ from codyverse.gamification.queries import (
     BOARD_COLUMNS,
     BOARD_TABLES,
     PERSON_COLUMNS,
+    STANDING_COLUMNS,
     Board,
     GoalView,
     PlayerCard,
@@ -119,7 +120,7 @@ def own_page(who: Principal, at: datetime) -> OwnPage:
 
 
 _STEPS_WITH_HEAD = text(f"""
-    select step.*, {PERSON_COLUMNS}, {BELL_COLUMNS}
+    select step.*, {STANDING_COLUMNS}, {BELL_COLUMNS}
     from users left join players as player on player.user_id = users.id cross join {study.STEPS} as step
     where users.id = :user_id order by step.position, step.step_id
 """)  # noqa: S608 - only the words above
@@ -132,7 +133,8 @@ def player_with_head(
     one for what the step says, if that is not kept. Raises NotFound."""
     kinds = list(rules.shown_kinds(who.preferences.hidden))
     rows = ask(_STEPS_WITH_HEAD, {"user_id": who.id, "attempt_id": attempt_id, "kinds": kinds})
-    return study.player_in(rows, where), card_of(who.id, rows[0], at), bell_of(rows[0])
+    player = study.player_in(rows, where)
+    return player, card_of(who.id, rows[0], at, who.preferences), bell_of(rows[0])
 
 
 def _row_of(who: Principal, statement: Executable, values: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Pages and their pieces: one template serves both."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -26,6 +27,7 @@ from codyverse.http.access import principal_or_none
 from codyverse.notifications import queries as news
 from codyverse.notifications.dashboard import head
 from codyverse.web import htmx
+from codyverse.web.form_tokens import form_token
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -39,7 +41,7 @@ def shared(given: dict[str, Any]) -> dict[str, Any]:
     What the view has read already, under the same name, is not read again: a page that shows more of the standing,
     such as the last days, brings its own `hud`.
     """
-    everything = {"principal": principal_or_none()} | given
+    everything = {"principal": principal_or_none(), "csrf_token": form_token, "url_for": _urls()} | given
     who = everything["principal"]
     everything["unconfirmed"] = is_unconfirmed()
     if who is None:
@@ -72,18 +74,34 @@ def kept_card(course: CourseCard, done: int | None, level: int = 2) -> Markup:
 
 
 def kept_url(endpoint: str, **values: Any) -> str:
-    """`url_for` of the templates: the path of an endpoint with the same values is the same each time."""
-    if endpoint.startswith(".") or not has_request_context():
+    """`url_for` of all templates, also of those that are rendered for nobody who asks, such as mails."""
+    return _urls()(endpoint, **values) if has_request_context() else url_for(endpoint, **values)
+
+
+def _urls() -> Callable[..., str]:
+    """`url_for` of a page: the path of an endpoint with the same values is the same each time."""
+    return _urls_below(request.environ.get("SCRIPT_NAME", ""))
+
+
+class _DependsOnMore(Exception):
+    """An address that depends on more of the request than where the site stands: on its blueprint or its host."""
+
+
+@lru_cache(maxsize=8)
+def _urls_below(_root: str) -> Callable[..., str]:
+    @lru_cache(maxsize=4096, typed=True)
+    def path(endpoint: str, **values: Any) -> str:
+        if endpoint.startswith(".") or any(name[0] == "_" and name != "_anchor" for name in values):
+            raise _DependsOnMore  # which is not kept
         return url_for(endpoint, **values)
-    for name in values:
-        if name[0] == "_":
+
+    def url(endpoint: str, **values: Any) -> str:
+        try:
+            return path(endpoint, **values)
+        except _DependsOnMore:
             return url_for(endpoint, **values)
-    return _path(request.environ.get("SCRIPT_NAME", ""), endpoint, tuple(values.items()))
 
-
-@lru_cache(maxsize=4096, typed=True)
-def _path(_root: str, endpoint: str, values: tuple[tuple[str, Any], ...]) -> str:
-    return url_for(endpoint, **dict(values))
+    return url
 
 
 def install(app: Flask) -> None:

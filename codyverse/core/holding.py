@@ -1,0 +1,82 @@
+"""Connections that are taken out of an engine's pool and kept, for what comes by the thousand: a checkout costs more than most
+statements."""
+
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import STATUS_READY
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A connection as SQLAlchemy knows it, the driver's own, and the cursor that all its statements use."""
+
+    connection: Connection
+    raw: Any
+    cursor: Any
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is alive, as far as the driver knows, and within no transaction."""
+        return not (self.connection.invalidated or self.raw.closed) and self.raw.status == STATUS_READY
+
+
+class Holder:
+    """At most `most` connections of an engine. They are not the pool's, so that whoever holds one of the pool's never waits for
+    one of these, nor the other way round. Safe to call from several threads."""
+
+    def __init__(self, engine: Engine, most: int, **options: Any) -> None:
+        self._engine = engine.execution_options(**options)
+        self._most = most
+        self._free: deque[Held] = deque()
+        self._lock, self._open = threading.Lock(), 0
+        event.listen(engine, "engine_disposed", lambda _engine: self.close_free())
+
+    def take(self) -> Held | None:
+        """One of them, opened if need be; None if all are in use: then one of the pool's serves. Raises what connecting does."""
+        with suppress(IndexError):
+            return self._free.pop()
+        with self._lock:
+            if self._open >= self._most:
+                return None
+            self._open += 1
+        try:
+            connection = self._engine.connect()
+            connection.detach()
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            return Held(connection, raw, raw.cursor())
+        except BaseException:
+            with self._lock:
+                self._open -= 1
+            raise
+
+    def give(self, held: Held) -> None:
+        """Back again. One that is not as it was is closed."""
+        if held.is_clean:
+            self._free.append(held)
+        else:
+            self.close(held)
+
+    def close_free(self) -> None:
+        """Close those that nobody uses: beside a connection that broke they have most likely broken too."""
+        with suppress(IndexError):
+            while True:
+                self.close(self._free.pop())
+
+    def close(self, held: Held) -> None:
+        """For good. What it has not committed is undone."""
+        with self._lock:
+            self._open -= 1
+        with suppress(psycopg2.Error):
+            held.cursor.close()
+        try:
+            held.connection.close()
+        except DBAPIError:
+            held.connection.invalidate()

@@ -1,0 +1,161 @@
+"""What a unit of work writes past the session, and with it, is one transaction: all of it or nothing, on one connection."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from codyverse.accounts.models import User
+from codyverse.core.asking import ask, ask_one, look, send, send_one
+from codyverse.core.database import MOST_WRITERS, current_writer, db, savepoint, session, unit_of_work
+from codyverse.core.resilience import again
+from tests.factories import make_user
+from tests.waiting import eventually
+
+PID = text("select pg_backend_pid() as pid, pg_current_xact_id()::text as xact")
+RENAME = text("update users set display_name = :name where id = :id")
+BROKEN = text("insert into users select * from users where id = :id")
+KILL = text("select pg_terminate_backend(:pid)")
+MINE = text("select count(*) as number from pg_stat_activity where datname = current_database()")
+
+
+def name_of(user_id: int) -> str:
+    return str(look(text("select display_name from users where id = :id"), {"id": user_id}).display_name)
+
+
+def test_units_use_one_connection_again_and_again(committed_app: Flask) -> None:
+    pids = []
+    for _ in range(3):
+        with unit_of_work():
+            first, second = send_one(PID), send_one(PID)
+            assert first == second
+            pids.append(first.pid)
+    assert len(set(pids)) == 1
+
+
+def test_the_session_joins_in_and_both_are_kept(committed_app: Flask) -> None:
+    ada, bob = make_user(name="Ada"), make_user(name="Bob")
+    with unit_of_work():
+        send(RENAME, {"id": ada, "name": "Countess"})
+        past = send_one(PID)
+        user = session.scalars(select(User).where(User.id == bob)).one()
+        user.display_name = "Robert"
+        joined = session.connection().execute(PID).one()
+        assert tuple(past) == tuple(joined)
+        assert session.scalar(select(User.display_name).where(User.id == ada)) == "Countess"
+    session.remove()
+    assert (name_of(ada), name_of(bob)) == ("Countess", "Robert")
+
+
+@pytest.mark.parametrize("session_first", [False, True])
+def test_both_are_undone_together(committed_app: Flask, session_first: bool) -> None:
+    ada, bob = make_user(name="Ada"), make_user(name="Bob")
+
+    def through_the_session() -> None:
+        session.scalars(select(User).where(User.id == bob)).one().display_name = "Robert"
+        session.flush()
+
+    def write_and_fail() -> None:
+        with unit_of_work():
+            if session_first:
+                through_the_session()
+            send(RENAME, {"id": ada, "name": "Countess"})
+            if not session_first:
+                through_the_session()
+            assert (current_writer() is None) == session_first
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        write_and_fail()
+    session.remove()
+    assert (name_of(ada), name_of(bob)) == ("Ada", "Bob")
+    with unit_of_work():
+        send(RENAME, {"id": ada, "name": "Countess"})
+    assert name_of(ada) == "Countess"
+
+
+def test_what_fails_in_a_savepoint_takes_nothing_else_with_it(committed_app: Flask) -> None:
+    ada = make_user(name="Ada")
+    with unit_of_work():
+        send(RENAME, {"id": ada, "name": "Countess"})
+        with pytest.raises(IntegrityError), savepoint():
+            send(BROKEN, {"id": ada})
+        assert send_one(PID) is not None
+    assert name_of(ada) == "Countess"
+
+
+def test_a_fault_that_is_passed_over_keeps_nothing(committed_app: Flask) -> None:
+    """As with the session: after a fault without a savepoint nothing of the transaction can be kept, and it says so."""
+    ada = make_user(name="Ada")
+
+    def pass_over() -> None:
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": "Countess"})
+            with pytest.raises(IntegrityError):
+                send(BROKEN, {"id": ada})
+            send(RENAME, {"id": ada, "name": "Later"})
+
+    with pytest.raises(DBAPIError) as told:
+        pass_over()
+    assert told.value.orig.pgcode == "25P02"  # type: ignore[union-attr]
+    assert name_of(ada) == "Ada"
+
+
+def test_a_connection_that_broke_between_two_units_is_met_once(committed_app: Flask) -> None:
+    ada = make_user(name="Ada")
+
+    def rename() -> None:
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": "Countess"})
+
+    with unit_of_work():
+        gone = send_one(PID).pid
+    ask(KILL, {"pid": gone})
+    with pytest.raises(DBAPIError) as told:
+        rename()
+    assert told.value.connection_invalidated
+    assert name_of(ada) == "Ada"
+    again(rename)
+    assert name_of(ada) == "Countess"
+    with unit_of_work():
+        assert send_one(PID).pid != gone
+
+
+def test_a_connection_that_breaks_within_leaves_nothing(committed_app: Flask) -> None:
+    ada = make_user(name="Ada")
+
+    def cut_off() -> None:
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": "Countess"})
+            ask_outside(send_one(PID).pid)
+
+    def ask_outside(pid: int) -> None:
+        with committed_app.app_context():
+            look(KILL, {"pid": pid})
+
+    with pytest.raises(DBAPIError) as told:
+        cut_off()
+    assert told.value.connection_invalidated
+    assert name_of(ada) == "Ada"
+
+
+def test_many_units_at_once_open_few_connections_and_all_are_kept(committed_app: Flask) -> None:
+    people = [
+        make_user(email=f"learner{number}@example.org", name="Before") for number in range(4 * MOST_WRITERS)
+    ]
+    nap = text("select 1 as one from pg_sleep(0.1)")
+
+    def rename(user_id: int) -> None:
+        with committed_app.app_context(), unit_of_work():
+            send(RENAME, {"id": user_id, "name": "After"})
+            send(nap)
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        list(pool.map(rename, people))
+    assert {name_of(each) for each in people} == {"After"}
+    most = 2 * MOST_WRITERS + committed_app.extensions["settings"].pool_size
+    assert eventually(lambda: ask_one(MINE).number <= most)
+    db.engine.dispose()
+    assert eventually(lambda: ask_one(MINE).number <= 1)
