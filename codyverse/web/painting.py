@@ -5,7 +5,7 @@ says (docs/decisions/painting.md): includes stand in place, imports are looked u
 of the text, calls go straight to what is called, and what is text already is not copied before it is joined.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from keyword import iskeyword
 from pathlib import PurePath
@@ -15,7 +15,7 @@ from flask.templating import Environment
 from jinja2 import StrictUndefined, Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.environment import TemplateModule
-from jinja2.runtime import Context, Macro
+from jinja2.runtime import Context, Macro, new_context
 from jinja2.utils import _PassArg
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
@@ -43,7 +43,17 @@ def said(value: Any) -> str:
 
 
 class PaintedTemplate(Template):
-    """No template gets globals of its own, so that what an import gives is the same each time."""
+    """No template gets globals of its own, so that what an import gives is the same each time, and those of all templates
+    are taken as they are."""
+
+    def new_context(
+        self,
+        vars: dict[str, Any] | None = None,  # noqa: A002 - jinja's names
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+    ) -> Context:
+        known = self.environment.globals
+        return new_context(self.environment, self.name, self.blocks, vars, shared, known, locals)
 
     def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:  # noqa: ARG002 - jinja's signature
         if self._module is None:

@@ -11,11 +11,10 @@ from flask import (
     Response,
     current_app,
     has_request_context,
-    render_template,
     request,
     url_for,
 )
-from jinja2_fragments.flask import render_block, render_blocks
+from jinja2_fragments import render_blocks
 from markupsafe import Markup
 
 from codyverse.core.clock import now
@@ -41,7 +40,12 @@ def shared(given: dict[str, Any]) -> dict[str, Any]:
     What the view has read already, under the same name, is not read again: a page that shows more of the standing,
     such as the last days, brings its own `hud`.
     """
-    everything = {"principal": principal_or_none(), "csrf_token": form_token, "url_for": _urls()} | given
+    everything = {
+        "principal": principal_or_none(),
+        "csrf_token": form_token,
+        "url_for": _urls(),
+        "request": request._get_current_object(),  # type: ignore[attr-defined]
+    } | given
     who = everything["principal"]
     everything["unconfirmed"] = is_unconfirmed()
     if who is None:
@@ -114,11 +118,12 @@ def install(app: Flask) -> None:
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """A whole page. One without a form, as strangers get, is the same each time: then whoever has it is told so (304)."""
-    response = current_app.response_class(render_template(template, **shared(context)), status)
+    html = current_app.jinja_env.get_template(template).render(shared(context))
+    response = current_app.response_class(html, status)
     htmx.vary(response)
     if is_unconfirmed():
         response.headers["Cache-Control"] = "no-store"
-    elif status == HTTPStatus.OK and b"csrf_token" not in response.data:
+    elif status == HTTPStatus.OK and "csrf_token" not in html:
         response.add_etag(weak=True)
         response.make_conditional(request)
     return response
@@ -132,9 +137,5 @@ def left_out(what: str) -> Response:
 def fragment(template: str, *blocks: str, status: int = 200, **context: Any) -> Response:
     """Some blocks of a page, for htmx to swap in."""
     everything = shared(context)
-    html = (
-        render_block(template, blocks[0], **everything)
-        if len(blocks) == 1
-        else render_blocks(template, list(blocks), **everything)
-    )
+    html = render_blocks(current_app.jinja_env, template, blocks, everything)
     return htmx.vary(current_app.response_class(html, status))

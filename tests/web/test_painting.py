@@ -52,7 +52,15 @@ def _asks(context: Any, name: str) -> str:
     return f"<{context.get(name)}>"
 
 
-def _said_by(kind: type[Environment], app: Flask, templates: dict[str, str], name: str, **more: Any) -> str:
+def _said_by(
+    kind: type[Environment],
+    app: Flask,
+    templates: dict[str, str],
+    name: str,
+    *,
+    reloads: bool = False,
+    **more: Any,
+) -> str:
     environment = kind(
         app,
         loader=DictLoader(templates),
@@ -60,7 +68,7 @@ def _said_by(kind: type[Environment], app: Flask, templates: dict[str, str], nam
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        auto_reload=False,
+        auto_reload=reloads,
     )
     environment.globals["asks"] = _asks
     context: dict[str, Any] = {
@@ -79,10 +87,10 @@ def _said_by(kind: type[Environment], app: Flask, templates: dict[str, str], nam
 
 
 @pytest.mark.parametrize("name", ["page.html", "head.html", "mail.txt", "layout.html"])
-def test_painted_templates_say_the_same(app: Flask, name: str) -> None:
-    more = {"word": "outer"}
-    painted = _said_by(PaintedEnvironment, app, TEMPLATES, name, **more)
-    assert painted == _said_by(Environment, app, TEMPLATES, name, **more)
+@pytest.mark.parametrize("reloads", [False, True])
+def test_painted_templates_say_the_same(app: Flask, name: str, reloads: bool) -> None:
+    painted = _said_by(PaintedEnvironment, app, TEMPLATES, name, reloads=reloads, word="outer")
+    assert painted == _said_by(Environment, app, TEMPLATES, name, word="outer")
     assert painted.strip()
 
 

@@ -112,7 +112,7 @@ def test_what_a_learner_has_done_stays(ada: int, made: int, db_session: scoped_s
     states = progress.lesson_states(ada, made)
     assert (states[lessons["second"]].state, states[lessons["first"]].state) == ("done", "open")
     assert progress.completion(ada, done)
-    view = progress.player(ada, opened, None)
+    view = progress.player(ada, opened)
     assert len(view.steps) == 2, "the attempt goes on with the steps that it began with"
     assert {pin.revision_id for pin in pinned} <= set(queries.revisions([pin.revision_id for pin in pinned]))
 
