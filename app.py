@@ -21,7 +21,9 @@ except SettingsError as fault:
     sys.exit(str(fault))
 admission.stand_before(app, partial(busy_page, app, admission.SAID))
 gc.freeze()
-gc.set_threshold(10_000)  # what a request leaves behind is looked through every few requests, not several times in each
+gc.set_threshold(
+    10_000
+)  # what a request leaves behind is looked through every few requests, not several times in each
 gc.enable()
 
 
