@@ -71,7 +71,8 @@ def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list
     and for what is read under a lock."""
     writer = current_writer()
     if writer is not None:
-        return _run(writer.held.connection, writer.held.cursor, statement, values)
+        before, writer.begun = "" if writer.begun else "begin; ", True
+        return _run(writer.held.connection, writer.held.cursor, statement, values, before)
     return _send(current_connection(), statement, values)
 
 
@@ -179,8 +180,13 @@ def _send(connection: Connection, statement: Executable, values: Mapping[str, An
 
 
 def _run(
-    connection: Connection, cursor: Any, statement: Executable, values: Mapping[str, Any] | None
+    connection: Connection,
+    cursor: Any,
+    statement: Executable,
+    values: Mapping[str, Any] | None,
+    before: str = "",
 ) -> list[Any]:
+    """`before` is sent with it, in the same round trip."""
     made = _MADE.get(statement)
     if made is None:
         made = _MADE[statement] = _make(statement, connection)
@@ -192,7 +198,7 @@ def _run(
             if told is not statements.begin:
                 told(connection, cursor, made.text, given, None, False)
         began = time.perf_counter()
-        cursor.execute(made.text, given)
+        cursor.execute(before + made.text, given)
         statements.sent(made.text, time.perf_counter() - began)
         if cursor.description is None:
             return []

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, ClassVar
 from weakref import WeakSet
 
+import psycopg2
 from flask import g, has_app_context
 from flask.globals import _cv_app
 from flask_sqlalchemy import SQLAlchemy
@@ -60,6 +61,7 @@ class RoutedSession(BoundSession):
     def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **more: Any) -> Any:
         writer: Writer | None = self.info.get(_WRITER)
         if bind is None and writer is not None:
+            writer.begin()
             return writer.held.connection
         replica = g.get(_REPLICA) if bind is None and has_app_context() else None
         return replica or super().get_bind(mapper, clause, bind, **more)
@@ -141,12 +143,39 @@ def current_connection() -> Connection:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Writer:
-    """A connection that a unit of work holds, and its transaction."""
+    """A connection that a unit of work holds, and its transaction: `begin` goes with its first statement, for it would be a round
+    trip of its own. The driver is in autocommit and leaves that to us; SQLAlchemy keeps the transaction's books."""
 
     held: Held
     transaction: RootTransaction
+    begun: bool = False
+
+    def begin(self) -> None:
+        """Begin now: somebody else is about to send the first statement. Again is harmless."""
+        if not self.begun:
+            self._say("begin")
+            self.begun = True
+
+    def commit(self) -> None:
+        """Keep all of it. Raises what SQLAlchemy raises, also if somebody has rolled it back."""
+        self.transaction.commit()
+        if self.begun:
+            self._say("commit")
+
+    def undo(self) -> None:
+        """Keep nothing. A connection that cannot even do that is not given back."""
+        with suppress(DBAPIError):
+            if self.begun and not self.held.connection.invalidated and not self.held.is_clean:
+                self._say("rollback")
+            self.transaction.close()
+
+    def _say(self, word: str) -> None:
+        try:
+            self.held.cursor.execute(word)
+        except psycopg2.Error as fault:
+            self.held.connection._handle_dbapi_exception(fault, word, None, None, None)  # always raises
 
 
 def current_writer() -> Writer | None:
@@ -171,7 +200,7 @@ def current_writer() -> Writer | None:
 
 @cache
 def _writers(primary: Engine) -> Holder:
-    return Holder(primary, MOST_WRITERS)
+    return Holder(primary, MOST_WRITERS, isolation_level="AUTOCOMMIT")
 
 
 def _give_back(current: Session) -> None:
@@ -200,8 +229,7 @@ def undo() -> None:
         current.rollback()  # the first one has thrown the connection away
     writer: Writer | None = current.info.get(_WRITER)
     if writer is not None:
-        with suppress(DBAPIError):  # then it is not given back
-            writer.transaction.close()
+        writer.undo()
 
 
 def read_from(replica: Engine | None) -> None:
@@ -252,7 +280,7 @@ def _commit(current: Session) -> None:
         if writer is None or current.in_transaction():
             current.commit()
         if writer is not None:
-            writer.transaction.commit()
+            writer.commit()
             current.dispatch.after_commit(current)
     except DBAPIError as fault:
         if was_rolled_back(fault):

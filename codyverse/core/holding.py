@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import STATUS_READY
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
@@ -24,7 +24,9 @@ class Held:
     @property
     def is_clean(self) -> bool:
         """Whether it is alive, as far as the driver knows, and within no transaction."""
-        return not (self.connection.invalidated or self.raw.closed) and self.raw.status == STATUS_READY
+        if self.connection.invalidated or self.raw.closed:
+            return False
+        return bool(self.raw.get_transaction_status() == TRANSACTION_STATUS_IDLE)
 
 
 class Holder:
