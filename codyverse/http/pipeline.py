@@ -32,8 +32,8 @@ from werkzeug.sansio.utils import get_host
 MOST_COOKIES, MOST_PATHS = 5_000, 5_000
 LONGEST_PATH = 120
 """What is longer is not remembered, so that nobody can fill the memory with paths."""
-_HEADERS = "codyverse_headers"
-_REMOVED_OF_304 = ("expires", "content-location")
+HEADERS = "codyverse_headers"
+_KEPT_OF_304 = ("expires", "content-location")
 
 
 def view_asked() -> Callable[..., Any] | None:
@@ -51,9 +51,9 @@ def asked() -> Request:
 def tell(headers: Iterable[tuple[str, str]]) -> None:
     """Headers of this request's answer, whatever it will be: they are put on when it is sent. A name again replaces it."""
     held = _cv_request.get().__dict__
-    told: dict[str, str] | None = held.get(_HEADERS)
+    told: dict[str, str] | None = held.get(HEADERS)
     if told is None:
-        held[_HEADERS] = dict(headers)
+        held[HEADERS] = dict(headers)
     else:
         told.update(headers)
 
@@ -191,7 +191,7 @@ class LeanFlask(Flask):
             environ.get("SCRIPT_NAME") or "/",
             "",
             environ["wsgi.url_scheme"],
-            request.path,
+            request.path if environ.get("PATH_INFO") else "",
             environ["REQUEST_METHOD"],
             environ.get("QUERY_STRING", ""),
         )
@@ -268,7 +268,7 @@ class LeanFlask(Flask):
             except BaseException:
                 error = sys.exc_info()[1]
                 raise
-            return _sent(response, environ, start_response, context.__dict__.get(_HEADERS, {}))
+            return _sent(response, environ, start_response, context.__dict__.get(HEADERS, {}))
         finally:
             if "werkzeug.debug.preserve_context" in environ:
                 environ["werkzeug.debug.preserve_context"](_cv_app.get())
@@ -290,12 +290,9 @@ def _sent(response: Response, environ: Any, start_response: Any, told: dict[str,
         for name, value in told.items():
             headers[name] = value
         return response(environ, start_response)
+    sent = [each for each in headers if each[0] not in told]
     if status == 304:
         body = []
-        sent = [
-            each for each in headers if each[0].lower() in _REMOVED_OF_304 or not is_entity_header(each[0])
-        ]
-    else:
-        sent = [each for each in headers if each[0] not in told]
+        sent = [each for each in sent if each[0].lower() in _KEPT_OF_304 or not is_entity_header(each[0])]
     start_response(response.status, [*sent, *told.items()])
     return body  # type: ignore[return-value]
