@@ -17,6 +17,7 @@ from codyverse.http.pipeline import asked, tell
 _line = Line("codyverse.requests", "request")
 _ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _STARTED = re.compile(r"(?:t=)?(\d{9,11}\.\d{1,6})")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 PLAIN = ("slug", "item")
 """Parts of paths that may stand in the log beside numbers. Others can be secrets, or lead to a person."""
 
@@ -46,8 +47,9 @@ def _note_wait() -> None:
 
 @lru_cache(5_000)
 def _counters(endpoint: str, method: str, status: int) -> tuple[Any, Any]:
-    """Where requests of this kind are counted, and their times."""
-    return metrics.requests.labels(endpoint, method, status), metrics.request_seconds.labels(endpoint)
+    """Where requests of this kind are counted, and their times. Methods that somebody made up are counted as one."""
+    named = method if method in METHODS else "other"
+    return metrics.requests.labels(endpoint, named, status), metrics.request_seconds.labels(endpoint)
 
 
 def _end(response: Response) -> Response:
