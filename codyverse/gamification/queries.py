@@ -34,10 +34,7 @@ from codyverse.gamification.ledger_reads import (
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.shop_catalogue import unlocked_at
 from codyverse.gamification.statements import (
-    BOARD_COLUMNS,
-    BOARD_TABLES,
     PERSON_COLUMNS,
-    STANDING_COLUMNS,
     WEEK_COLUMNS,
 )
 from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
@@ -53,11 +50,7 @@ from codyverse.gamification.views import (
 )
 
 __all__ = [
-    "BOARD_COLUMNS",
-    "BOARD_TABLES",
     "CURRENCIES",
-    "PERSON_COLUMNS",
-    "STANDING_COLUMNS",
     "Board",
     "DayDot",
     "EntryLine",
@@ -126,7 +119,7 @@ def board_of(user_id: int, row: Any, at: datetime, *, week: bool = True) -> Boar
 
 
 def board_values(user_id: int, today: date, *, weekly: bool) -> dict[str, Any]:
-    """What `BOARD_COLUMNS` are given, to be asked for this date, in this mode of the streak."""
+    """What `own_page` is given beside the bell's kinds, to be asked for this date, in this mode of the streak."""
     first = _first_of_week(today, weekly=weekly)
     return {"user_id": user_id, "first": first, "last": first + 6 * ONE_DAY, **day_values(today)}
 
@@ -138,13 +131,13 @@ def right_values(user_id: int, row: Any, at: datetime) -> dict[str, Any]:
 
 
 def whole_board(user_id: int, row: Any, at: datetime) -> Board:
-    """The board from a row with `BOARD_COLUMNS`. No statement, unless a streak has a story."""
+    """The board from a row of `own_page`. No statement, unless a streak has a story."""
     card = _card(user_id, row, at, with_week=True, week=row)
     return Board(card, _views(goals_in(user_id, row, _today(row, at))))
 
 
 def card_of(user_id: int, row: Any, at: datetime, preferences: Preferences | None = None) -> PlayerCard:
-    """The card without its week from a row with `PERSON_COLUMNS`, or with `STANDING_COLUMNS` if the preferences are given.
+    """The card without its week from a row with `PERSON_COLUMNS`, those without `preferences` if they are given.
     No statement, unless a streak has a story."""
     return _card(user_id, row, at, with_week=False, preferences=preferences)
 
