@@ -37,7 +37,7 @@ from codyverse.gamification.statements import (
     PERSON_COLUMNS,
     WEEK_COLUMNS,
 )
-from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
+from codyverse.gamification.streak_care import broke_lately, facts_in, facts_of
 from codyverse.gamification.streaks import to_mend
 from codyverse.gamification.views import (
     Board,
@@ -87,11 +87,8 @@ _PERSON = text(f"""
     where users.id = :user_id
 """)  # noqa: S608 - only the columns above
 _WEEK_ALONE = text(f"select {WEEK_COLUMNS}")
-_WEEK_AND_FACTS = text(f"""
-    select {WEEK_COLUMNS}, {FACT_COLUMNS},
-        exists(select from streak_repairs where user_id = :user_id and local_date = :until) as mended_today
-    from users where id = :user_id
-""")  # noqa: S608 - only the columns above
+_WEEK_AND_FACTS = text("select * from game_streak(:user_id, :first, :last, :until)")
+"""`WEEK_COLUMNS`, the facts of the streak up to a date, and whether a missed day was mended on it."""
 
 
 def player(user_id: int, at: datetime, *, week: bool = True) -> PlayerCard:

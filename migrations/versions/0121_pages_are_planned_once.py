@@ -278,6 +278,27 @@ begin
     return next;
 end $$
 """  # noqa: S608 - only the words above
+_STORY = """
+create function game_streak(p_user bigint, p_first date, p_last date, p_until date) returns table (
+    dates date[], lessons int[], active date[], bought date[], repaired date[], zones json, mended_today boolean
+) language plpgsql {HOW} as $$
+#variable_conflict use_column
+begin
+    select array_agg(local_date order by local_date) filter (where local_date between p_first and p_last),
+           array_agg(lessons order by local_date) filter (where local_date between p_first and p_last),
+           array_agg(local_date order by local_date) filter (where local_date <= p_until)
+    into dates, lessons, active
+    from activity_days where user_id = p_user and lessons > 0 and local_date <= greatest(p_last, p_until);
+    select (select array_agg(local_date order by local_date) from purchases
+            where user_id = p_user and kind = 'freeze' and local_date <= p_until),
+           (select array_agg(missed_date) from streak_repairs where user_id = p_user and local_date <= p_until),
+           (select json_agg(json_build_array(since, time_zone, day_start_hour) order by since)
+            from zone_facts where user_id = p_user),
+           exists (select from streak_repairs where user_id = p_user and local_date = p_until)
+    into bought, repaired, zones, mended_today;
+    return next;
+end $$
+"""
 HOW = "stable set plan_cache_mode = force_generic_plan set enable_seqscan = off"
 """A plan is made once, for tables of any size, and not anew when they have grown or have not been looked at yet."""
 FUNCTIONS = {
@@ -288,6 +309,7 @@ FUNCTIONS = {
     "step_page(bigint, bigint, text[])": _STEP,
     "game_day(bigint, date, int, numeric)": _GOALS_OF_DAY,
     "game_standing(bigint, text[], text[], int)": _EVERYTHING,
+    "game_streak(bigint, date, date, date)": _STORY,
     "own_page(bigint, date, date, date, int, numeric, text[])": _PAGE,
 }
 
