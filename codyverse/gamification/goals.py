@@ -36,13 +36,13 @@ def goals_of_day(user_id: int, day: date) -> GoalsOfDay:
 
 
 def day_values(day: date) -> dict[str, Any]:
-    """What `DAY_COLUMNS` are given beside the person."""
+    """What `GOALS_OF_DAY` is given beside the person."""
     enough = max(rules.wanted_lessons(each, numbers()) for each in numbers().goal_targets)
     return {"local_date": day, "enough": enough, "weak_below": numbers().weak_below}
 
 
 def goals_in(user_id: int, row: Any, day: date) -> GoalsOfDay:
-    """The same from a row with `DAY_COLUMNS` and the person's preferences."""
+    """The same from a row with the columns of `GOALS_OF_DAY`."""
     progress = rules.goal_progress(
         distinct_lessons=row.distinct_lessons or 0,
         xp=row.day_xp or 0,

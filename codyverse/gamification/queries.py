@@ -34,13 +34,10 @@ from codyverse.gamification.ledger_reads import (
 from codyverse.gamification.numbers import numbers
 from codyverse.gamification.shop_catalogue import unlocked_at
 from codyverse.gamification.statements import (
-    BOARD_COLUMNS,
-    BOARD_TABLES,
     PERSON_COLUMNS,
-    STANDING_COLUMNS,
     WEEK_COLUMNS,
 )
-from codyverse.gamification.streak_care import FACT_COLUMNS, broke_lately, facts_in, facts_of
+from codyverse.gamification.streak_care import broke_lately, facts_in, facts_of
 from codyverse.gamification.streaks import to_mend
 from codyverse.gamification.views import (
     Board,
@@ -53,11 +50,7 @@ from codyverse.gamification.views import (
 )
 
 __all__ = [
-    "BOARD_COLUMNS",
-    "BOARD_TABLES",
     "CURRENCIES",
-    "PERSON_COLUMNS",
-    "STANDING_COLUMNS",
     "Board",
     "DayDot",
     "EntryLine",
@@ -94,11 +87,8 @@ _PERSON = text(f"""
     where users.id = :user_id
 """)  # noqa: S608 - only the columns above
 _WEEK_ALONE = text(f"select {WEEK_COLUMNS}")
-_WEEK_AND_FACTS = text(f"""
-    select {WEEK_COLUMNS}, {FACT_COLUMNS},
-        exists(select from streak_repairs where user_id = :user_id and local_date = :until) as mended_today
-    from users where id = :user_id
-""")  # noqa: S608 - only the columns above
+_WEEK_AND_FACTS = text("select * from game_streak(:user_id, :first, :last, :until)")
+"""`WEEK_COLUMNS`, the facts of the streak up to a date, and whether a missed day was mended on it."""
 
 
 def player(user_id: int, at: datetime, *, week: bool = True) -> PlayerCard:
@@ -126,7 +116,7 @@ def board_of(user_id: int, row: Any, at: datetime, *, week: bool = True) -> Boar
 
 
 def board_values(user_id: int, today: date, *, weekly: bool) -> dict[str, Any]:
-    """What `BOARD_COLUMNS` are given, to be asked for this date, in this mode of the streak."""
+    """What `own_page` is given beside the bell's kinds, to be asked for this date, in this mode of the streak."""
     first = _first_of_week(today, weekly=weekly)
     return {"user_id": user_id, "first": first, "last": first + 6 * ONE_DAY, **day_values(today)}
 
@@ -138,13 +128,13 @@ def right_values(user_id: int, row: Any, at: datetime) -> dict[str, Any]:
 
 
 def whole_board(user_id: int, row: Any, at: datetime) -> Board:
-    """The board from a row with `BOARD_COLUMNS`. No statement, unless a streak has a story."""
+    """The board from a row of `own_page`. No statement, unless a streak has a story."""
     card = _card(user_id, row, at, with_week=True, week=row)
     return Board(card, _views(goals_in(user_id, row, _today(row, at))))
 
 
 def card_of(user_id: int, row: Any, at: datetime, preferences: Preferences | None = None) -> PlayerCard:
-    """The card without its week from a row with `PERSON_COLUMNS`, or with `STANDING_COLUMNS` if the preferences are given.
+    """The card without its week from a row with `PERSON_COLUMNS`, those without `preferences` if they are given.
     No statement, unless a streak has a story."""
     return _card(user_id, row, at, with_week=False, preferences=preferences)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, column, table, text
+from sqlalchemy import text
 
 from codyverse.core.together import Call, Rider
 
@@ -31,14 +31,13 @@ PLAYER = text("""
     from players where user_id = :user_id
 """)
 
-STANDING_COLUMNS = """
+PERSON_COLUMNS = """
     users.time_zone, users.day_start_hour, users.last_game_date, users.owed_until,
     player.xp, player.coins, player.gems, player.level, player.streak, player.best_streak, player.streak_date,
-    player.days_learned, player.freezes, player.kept_date, player.outfit, player.world
+    player.days_learned, player.freezes, player.kept_date, player.outfit, player.world, users.preferences
 """
-"""What `card_of` reads of a row of `users` with its `player`, if it is given the person's preferences."""
-PERSON_COLUMNS = f"{STANDING_COLUMNS}, users.preferences"
-"""What `board_of` reads of it."""
+"""What a card is made of, in a row of `users` with its `player`. Functions of the database that bring a card along with
+other things have the same columns."""
 
 WEEK_COLUMNS = """
     (select array_agg(local_date order by local_date) from activity_days
@@ -48,51 +47,10 @@ WEEK_COLUMNS = """
 """
 """The days from `:first` to `:last` with lessons, and how many."""
 
-DAY_COLUMNS = """
-    (select jsonb_agg(jsonb_build_array(slot, kind, target, coins, reached_at is not null) order by slot)
-     from daily_goals where user_id = users.id and local_date = :local_date) as goals,
-    (select count(*) from (
-        select from lessons
-        join modules on modules.id = lessons.module_id
-        join courses on courses.id = lessons.course_id
-        where lessons.retired_at is null and modules.retired_at is null and courses.retired_at is null
-            and not exists (
-                select from lesson_progress as done
-                where done.user_id = users.id and done.lesson_id = lessons.id
-                    and done.first_local_date < :local_date
-            )
-        limit :enough
-    ) as unfinished) as unfinished,
-    (select count(*) from (
-        select from lesson_progress as done
-        join lessons on lessons.id = done.lesson_id
-        join modules on modules.id = lessons.module_id
-        join courses on courses.id = lessons.course_id
-        where done.user_id = users.id and done.first_local_date < :local_date
-            and lessons.retired_at is null and modules.retired_at is null and courses.retired_at is null
-            and case when done.last_local_date < :local_date then done.best_score else (
-                select max(attempt.score) from attempts as attempt
-                where attempt.user_id = users.id and attempt.lesson_id = done.lesson_id
-                    and attempt.local_date < :local_date
-            ) end < :weak_below
-        limit :enough
-    ) as weak) as weak,
-    day.distinct_lessons as distinct_lessons, day.xp as day_xp, day.seconds as seconds, day.first_try as first_try,
-    day.correct as correct, day.mended as mended
-"""
-"""A learner's day: the goals that are set (null: none yet), the facts to set them by, and how far the day has come.
-Lessons count as unfinished or weak by how the day began, so that the goals are the same all day."""
-DAY_JOIN = "left join activity_days as day on day.user_id = users.id and day.local_date = :local_date"
-GOALS_OF_DAY = text(
-    f"select users.preferences, {DAY_COLUMNS} from users {DAY_JOIN} where users.id = :user_id"  # noqa: S608 - only the words above
-)
-
-BOARD_COLUMNS = f"{PERSON_COLUMNS}, {WEEK_COLUMNS}, {DAY_COLUMNS}"
-_users, _player = table("users", column("id")), table("players", column("user_id")).alias("player")
-_day = table("activity_days", column("user_id"), column("local_date")).alias("day")
-_TODAY = and_(_day.c.user_id == _users.c.id, _day.c.local_date == bindparam("local_date"))
-BOARD_TABLES = _users.outerjoin(_player, _player.c.user_id == _users.c.id).outerjoin(_day, _TODAY)
-"""All that a board shows, but for the story of a streak, asked for a date; `board_values` are what it is given."""
+GOALS_OF_DAY = text("select * from game_day(:user_id, :local_date, :enough, :weak_below)")
+"""A learner's day: preferences, the goals that are set (null: none yet), how far the day has come, and, where none are set,
+the facts to set them by. Lessons count as unfinished or weak by how the day began, so that the goals are the same all
+day. `own_page`, a function of the database, has the same columns."""
 
 PAST_GOALS = text("""
     select local_date,

@@ -27,7 +27,8 @@ FACT_COLUMNS = """
     (select json_agg(json_build_array(since, time_zone, day_start_hour) order by since)
      from zone_facts where user_id = users.id) as zones
 """
-"""What `facts_in` reads of a row of `users`: the facts of a streak up to the date `:until`."""
+"""What `facts_in` reads of a row of `users`: the facts of a streak up to the date `:until`. `game_streak`, a function of
+the database, brings the same with a week."""
 
 _FACTS = text(f"select {FACT_COLUMNS} from users where id = :user_id")  # noqa: S608 - only the columns above
 _REPAIR = text("""
@@ -57,7 +58,7 @@ class Facts:
 
 
 def facts_in(row: Row[*tuple[Any, ...]]) -> Facts:
-    """The facts in a row with the columns of `FACT_COLUMNS`."""
+    """The facts in a row with columns named as in `FACT_COLUMNS`."""
     calendar = ShortDays(
         [Reckoning(datetime.fromisoformat(since), zone, hour) for since, zone, hour in row.zones or ()]
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Executable, select, text
+from sqlalchemy import Executable, text
 
 from codyverse.accounts.queries import Preferences, Principal
 from codyverse.accounts.rules import game_date, stamped_date
@@ -14,10 +14,6 @@ from codyverse.core.errors import NotFound
 from codyverse.courses.versions import content_version
 from codyverse.gamification.badge_queries import BadgeView, views_of
 from codyverse.gamification.queries import (
-    BOARD_COLUMNS,
-    BOARD_TABLES,
-    PERSON_COLUMNS,
-    STANDING_COLUMNS,
     Board,
     GoalView,
     PlayerCard,
@@ -29,7 +25,6 @@ from codyverse.gamification.queries import (
 )
 from codyverse.notifications import rules
 from codyverse.notifications.queries import Bell, NewsLine, bell_of, line
-from codyverse.notifications.statements import BELL_COLUMNS
 from codyverse.progress import queries as study
 
 LATEST = 5
@@ -55,45 +50,17 @@ class Dashboard:
     latest: tuple[NewsLine, ...]
 
 
-_VISIBLE = """
-    from notifications as news
-    join unnest(cast(:kinds as text[]), cast(:mechanics as text[])) as known (kind, mechanic) on known.kind = news.kind
-    where news.user_id = users.id and news.read_at is null
-        and not coalesce(users.preferences -> 'hidden' ? known.mechanic, false)
-"""
-_EVERYTHING = text(f"""
-    select {PERSON_COLUMNS}, users.display_name,
-        (select coalesce(sum(amount), 0) from ledger_entries
-         where user_id = users.id and currency = 'coins' and amount > 0) as coins_earned,
-        (select json_agg(json_build_array(badge, local_date) order by earned_at desc, badge)
-         from earned_badges where user_id = users.id) as earned,
-        (select count(*) {_VISIBLE}) as unread,
-        (select json_agg(json_build_array(id, kind, details, created_at) order by id desc) from (
-            select news.id, news.kind, news.details, news.created_at {_VISIBLE}
-            order by news.id desc limit :latest
-        ) as latest) as latest
-    from users left join players as player on player.user_id = users.id
-    where users.id = :user_id
-""")  # noqa: S608 - only the words above
-
-
-_WITH_BELL = text(f"""
-    select {PERSON_COLUMNS}, users.display_name, {BELL_COLUMNS}
-    from users left join players as player on player.user_id = users.id where users.id = :user_id
-""")  # noqa: S608 - only the words above
+_EVERYTHING = text("select * from game_standing(:user_id, :kinds, :mechanics, :latest)")
+_WITH_BELL = text("select * from page_head(:user_id, :kinds)")
+_PAGE = text("select * from own_page(:user_id, :first, :last, :local_date, :enough, :weak_below, :kinds)")
+_STEPS_WITH_HEAD = text("select * from step_page(:user_id, :attempt_id, :kinds)")
+"""Functions of the database: what pages read has to be planned once, not for each of them (docs/decisions/settling.md)."""
 
 
 def head(who: Principal, at: datetime) -> tuple[PlayerCard, Bell]:
     """What the head of every page shows, in one statement; in two when a streak has a story. Raises NotFound."""
     row = _row_of(who, _WITH_BELL, {})
     return card_of(who.id, row, at), bell_of(row)
-
-
-_PAGE = (
-    select(text(f"{BOARD_COLUMNS}, {BELL_COLUMNS}"), study.CONTINUE_COLUMN, study.PROGRESS_COLUMN)
-    .select_from(BOARD_TABLES)
-    .where(text("users.id = :user_id"))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +86,6 @@ def own_page(who: Principal, at: datetime) -> OwnPage:
     return OwnPage(board, bell_of(row), study.continue_in(row.resume), study.progress_in(row.course_progress))
 
 
-_STEPS_WITH_HEAD = text(f"""
-    select step.*, {STANDING_COLUMNS}, {BELL_COLUMNS}
-    from users left join players as player on player.user_id = users.id cross join {study.STEPS} as step
-    where users.id = :user_id order by step.position, step.step_id
-""")  # noqa: S608 - only the words above
-
-
 def player_with_head(
     who: Principal, at: datetime, attempt_id: int, where: study.Where
 ) -> tuple[study.PlayerView, PlayerCard, Bell]:
@@ -145,16 +105,7 @@ def _row_of(who: Principal, statement: Executable, values: dict[str, Any]) -> An
     return row
 
 
-MARK = """(select concat_ws('|',
-    concat_ws('.',
-        users.xmin,
-        (select players.xmin from players where players.user_id = users.id),
-        (select day.xmin from activity_days as day where day.user_id = users.id order by day.local_date desc limit 1),
-        (select count(*) from earned_badges where earned_badges.user_id = users.id),
-        (select max(news.id) from notifications as news where news.user_id = users.id),
-        (select count(*) from notifications as news where news.user_id = users.id and news.read_at is null)),
-    coalesce(cast(users.last_game_date as text), ''),
-    coalesce(cast(extract(epoch from users.owed_until) as text), '')))"""
+MARK = "standing_mark(users.id, users.xmin, users.last_game_date, users.owed_until)"
 """What differs whenever a dashboard does: all that it shows is written together with one of these rows, which then has
 another `xmin`. After it the date that was stamped last, and what that date is owed. A rider: it may name `users`."""
 _MARK = "codyverse_standing_mark"

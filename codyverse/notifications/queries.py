@@ -80,7 +80,7 @@ def bell(user_id: int, hidden: frozenset[str]) -> Bell:
 
 
 def bell_of(row: Row[*tuple[Any, ...]]) -> Bell:
-    """The same from a row with `BELL_COLUMNS`."""
+    """The same from a row with the columns of `BELL`."""
     return Bell(row.shown, row.latest, _state(row))
 
 

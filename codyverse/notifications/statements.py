@@ -47,13 +47,9 @@ STATES = text("""
     from unnest(cast(:user_ids as bigint[])) as whose (id)
 """)
 
-BELL_COLUMNS = """
-    coalesce((select max(id) from notifications where user_id = :user_id), 0) as latest,
-    (select count(*) from notifications where user_id = :user_id and read_at is null) as unread,
-    (select count(*) from notifications where user_id = :user_id and read_at is null and kind = any(:kinds)) as shown,
-    (select count(*) from purchases where user_id = :user_id) as bought
-"""
-BELL = text(f"select {BELL_COLUMNS}")
+BELL = text("select * from news_bell(:user_id, :kinds)")
+"""The newest one's id, how many are unread, how many of these are of such `:kinds`, how much was bought. The functions
+of the pages' heads have the same columns."""
 
 NEWER = text("""
     select kind, details from notifications

@@ -125,9 +125,9 @@ class Completion:
     reported: bool = False
 
 
-STEPS = "study_player(:user_id, :attempt_id)"
-"""An own attempt with its steps in order, and what was answered last to each. Stands in place of a table."""
-_PLAYER = text(f"select * from {STEPS}")  # noqa: S608 - only the words above
+_PLAYER = text("select * from study_player(:user_id, :attempt_id)")
+"""An own attempt with its steps in order, and what was answered last to each. `step_page`, another function of the
+database, has the same columns first."""
 Steps = list[Row[*tuple[Any, ...]]]
 Where = Callable[[Steps], int]
 """At which of these steps somebody looks."""
@@ -168,7 +168,7 @@ def player(user_id: int, attempt_id: int, where: Where = FIRST_OPEN) -> PlayerVi
 
 
 def player_in(rows: Steps, where: Where) -> PlayerView:
-    """The same from the rows of `STEPS`. One statement. Raises NotFound where there are none."""
+    """The same from the rows of `_PLAYER` or `step_page`. One statement. Raises NotFound where there are none."""
     if not rows:
         raise NotFound("There is no such attempt.")
     return _player_at(rows, where(rows))

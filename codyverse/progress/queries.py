@@ -11,7 +11,6 @@ from codyverse.core.asking import ask, ask_one
 from codyverse.courses.models import Course, Lesson, Module
 from codyverse.progress.models import ActivityDay, Attempt, AttemptStep, LessonProgress
 from codyverse.progress.player import (
-    STEPS,
     Completion,
     PlayerView,
     StepDot,
@@ -30,9 +29,6 @@ from codyverse.progress.player import (
 from codyverse.progress.statements import OPEN_ATTEMPT
 
 __all__ = [
-    "CONTINUE_COLUMN",
-    "PROGRESS_COLUMN",
-    "STEPS",
     "Completion",
     "Continue",
     "CourseWork",
@@ -198,13 +194,8 @@ _CONTINUE = union_all(
 )
 
 
-_RESUME = _CONTINUE.subquery("resume")
-CONTINUE_COLUMN = select(func.json_build_array(*_RESUME.c)).scalar_subquery().label("resume")
-"""The same in a column of another statement that is given `user_id`; `continue_in` takes what it holds."""
-
-
 def continue_in(told: list[Any] | None) -> Continue | None:
-    """From what `CONTINUE_COLUMN` held."""
+    """From the column `resume` of `own_page`, a function of the database: an array of the same columns as below."""
     return None if told is None else Continue(*told)
 
 
@@ -226,15 +217,8 @@ _COURSE_PROGRESS = (
 )
 
 
-_PROGRESS = _COURSE_PROGRESS.subquery("progress")
-PROGRESS_COLUMN = (
-    select(func.json_agg(func.json_build_array(*_PROGRESS.c))).scalar_subquery().label("course_progress")
-)
-"""The same in a column of another statement that is given `user_id`; `progress_in` takes what it holds."""
-
-
 def progress_in(told: list[Any] | None) -> dict[int, int]:
-    """From what `PROGRESS_COLUMN` held."""
+    """From its column `course_progress`: of each course the id, and how many lessons."""
     return dict(told or ())
 
 

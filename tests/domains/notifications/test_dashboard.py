@@ -3,19 +3,21 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from codyverse.accounts import services as accounts
 from codyverse.core.clock import now
 from codyverse.core.database import count_statements, db, session, unit_of_work
 from codyverse.core.errors import NotFound
+from codyverse.courses.models import Lesson, Module
 from codyverse.gamification import badge_queries, queries, shop
 from codyverse.notifications import queries as news
 from codyverse.notifications import services as telling
-from codyverse.notifications.dashboard import dashboard, own_page
+from codyverse.notifications.dashboard import dashboard, head, own_page, player_with_head
+from codyverse.progress import player as study
 from codyverse.progress import queries as studied
 from tests.domains.gamification.test_shop import give
-from tests.domains.study import Plan, do_lesson, make_course
+from tests.domains.study import Plan, answer, answer_all, asking, complete, do_lesson, make_course, start
 from tests.factories import make_user, principal_of
 
 
@@ -95,6 +97,81 @@ def test_the_own_page_after_a_journey_to_the_west(ada: int, clock) -> None:
     assert shown.card.studied_today
     assert shown.card.week[-1].lessons == 1
     assert len(statements(lambda: own_page(who, now()))) <= 3
+
+
+def test_where_the_own_page_goes_on(ada: int, clock) -> None:
+    one, two = make_course(Plan(asks=1), Plan(asks=2), key="alpha")
+    other, last = make_course(Plan(asks=1), Plan(asks=1), key="beta")
+    who = principal_of(ada)
+
+    def goes_on() -> int | None:
+        found = own_page(who, now()).resume
+        assert found == studied.continue_with(ada)
+        clock.shift(timedelta(minutes=1))
+        return found and found.lesson_id
+
+    assert goes_on() == one
+    do_lesson(ada, other)
+    assert goes_on() == last, "the course that was worked on last goes first"
+    do_lesson(ada, one)
+    assert goes_on() == two
+    with unit_of_work():
+        session.execute(update(Lesson).where(Lesson.id == two).values(retired_at=now()))
+    assert goes_on() == last, "the course has nothing more to offer"
+    attempt = start(ada, last)
+    assert goes_on() == last
+    assert own_page(who, now()).resume.attempt_id == attempt
+    with unit_of_work():
+        session.execute(update(Module).values(retired_at=now()))
+    assert goes_on() == last, "what is begun may be finished"
+    answer_all(ada, attempt)
+    complete(ada, attempt)
+    assert goes_on() is None
+    assert sum(own_page(who, now()).done.values()) == 3
+
+
+def test_goals_are_the_same_all_day_on_the_own_page(ada: int, clock) -> None:
+    lessons = make_course(*[Plan(asks=4)] * 2)
+    do_lesson(ada, lessons[0], wrong=3)
+    clock.shift(timedelta(days=1))
+    who = principal_of(ada)
+    before = own_page(who, now()).board.goals
+    assert before == queries.goals(ada, now())
+    do_lesson(ada, lessons[0])
+    after = own_page(who, now()).board.goals
+    assert after == queries.goals(ada, now())
+    assert [(goal.kind, goal.target) for goal in after] == [(goal.kind, goal.target) for goal in before]
+
+
+def test_a_step_comes_with_what_the_head_of_its_page_says(ada: int, clock) -> None:
+    do_days(ada, clock, 3)
+    [lesson] = make_course(Plan(asks=2))
+    attempt = start(ada, lesson)
+    answer(ada, attempt, asking(attempt)[0], right=False)
+    who = principal_of(ada)
+    for place in (1, 2, 3):
+        where = study.at_place(place)
+        shown, card, bell = player_with_head(who, now(), attempt, where)
+        assert shown == study.player(ada, attempt, where)
+        assert (card, bell) == head(who, now())
+    assert bell.unread == news.bell(ada, frozenset()).unread > 0
+    for whose, which in ((who, attempt + 1), (principal_of(make_user(name="Bo")), attempt)):
+        with pytest.raises(NotFound):
+            player_with_head(whose, now(), which, study.FIRST_OPEN)
+
+
+def test_the_bell_of_who_hides_something(ada: int, clock) -> None:
+    do_days(ada, clock, 3)
+    hidden = frozenset({"badges"})
+    with unit_of_work():
+        accounts.change_preferences(
+            ada, goal_intensity="casual", hidden=hidden, theme="auto", streak_mode=None
+        )
+    who = principal_of(ada)
+    bells = (own_page(who, now()).bell, head(who, now())[1], news.bell(ada, hidden))
+    assert len(set(bells)) == 1
+    assert bells[0].unread < news.bell(ada, frozenset()).unread
+    assert bells[0].state == news.bell(ada, frozenset()).state == news.states([ada])[ada]
 
 
 def test_what_was_read_is_not_told(ada: int, clock) -> None:
