@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -71,19 +72,17 @@ def measured() -> Iterator[Cost]:
 
 def _explained(raw: Any, statement: str, said: str, parameters: Any) -> Touched:
     explain = "explain (analyze, buffers, timing off, format json) " + statement
+    alone = raw.autocommit and raw.get_transaction_status() == TRANSACTION_STATUS_IDLE
+    begin, undo = ("begin", "rollback") if alone else ("savepoint measured", "rollback to savepoint measured")
     with raw.cursor() as cursor:
         found = []
         for seqscan in ("on", "off"):
-            if not raw.autocommit:
-                cursor.execute("savepoint measured")
-            cursor.execute(f"set {'session' if raw.autocommit else 'local'} enable_seqscan = {seqscan}")
+            cursor.execute(begin)
+            cursor.execute(f"set local enable_seqscan = {seqscan}")
             cursor.execute(explain, parameters)
             told = cursor.fetchone()[0]
             found.append((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])
-            if raw.autocommit:
-                cursor.execute("set session enable_seqscan = on")
-            else:
-                cursor.execute("rollback to savepoint measured")
+            cursor.execute(undo)
     as_it_is, by_index = (
         plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0) for plan in found
     )

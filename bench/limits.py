@@ -42,9 +42,9 @@ def listening(app: Flask) -> Iterator[list[Sent]]:
     """The statements as they are sent."""
     sent: list[Sent] = []
 
-    def note(_conn: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+    def note(connection: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
         text = " ".join(cursor.mogrify(statement, values).decode().split())
-        sent.append(Sent(text, cursor.connection.autocommit))
+        sent.append(Sent(text, not connection.in_transaction()))
 
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", note)

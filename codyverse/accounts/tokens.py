@@ -27,6 +27,7 @@ from codyverse.core.errors import Conflict, Invalid, NotFound
 
 PREFIX = "cody_"
 SIGNS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_SIGNS = frozenset(SIGNS)
 RANDOM_SIGNS, CHECK_SIGNS = 30, 6
 MOST_NAME, MOST_TOKENS = 80, 50
 USE_NOTED_EVERY = timedelta(minutes=5)
@@ -81,7 +82,7 @@ def make_secret() -> str:
 def is_well_formed(text: str) -> bool:
     """Whether this could be a token: prefix, length, signs and checksum are right."""
     body = text.removeprefix(PREFIX)
-    if not text.startswith(PREFIX) or len(body) != RANDOM_SIGNS + CHECK_SIGNS or not set(body) <= set(SIGNS):
+    if not text.startswith(PREFIX) or len(body) != RANDOM_SIGNS + CHECK_SIGNS or not _SIGNS.issuperset(body):
         return False
     return text[-CHECK_SIGNS:] == _checksum(text[:-CHECK_SIGNS])
 
