@@ -62,7 +62,15 @@ def still_open(player: PlayerState) -> tuple[Badge, ...]:
 
 
 def _due(player: PlayerState, counted: Mapping[Count, int]) -> tuple[Badge, ...]:
-    return tuple(badge for badge in still_open(player) if so_far(badge, player, counted) >= badge.at_least)
+    """What `so_far` says of all that are open, with the player's own facts read once."""
+    own, earned = {fact: read(player) for fact, read in _OF_PLAYER.items()}, player.badges
+    due = []
+    for badge in badges():
+        if badge.key not in earned:
+            reached = own.get(badge.count.fact)
+            if (counted.get(badge.count, 0) if reached is None else reached) >= badge.at_least:
+                due.append(badge)
+    return tuple(due)
 
 
 def countable(some: Iterable[Badge]) -> tuple[Count, ...]:
