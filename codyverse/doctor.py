@@ -25,7 +25,7 @@ from codyverse.backups import container, postgres, restoring
 from codyverse.core import cache, heartbeat, job_runs, replicas
 from codyverse.core.asking import MOST_READERS
 from codyverse.core.clock import now
-from codyverse.core.database import session
+from codyverse.core.database import MOST_WRITERS, session
 from codyverse.core.embedded import EmbeddedPostgresError
 from codyverse.core.embedded.programs import OLDEST_MAJOR
 from codyverse.core.errors import NotIdentified, Unavailable
@@ -163,11 +163,11 @@ def _migrations() -> Finding:
 def _pool() -> Finding:
     settings = _settings()
     most = int(_ask("select current_setting('max_connections')::int as most").most) - SPARE_CONNECTIONS
-    readers = min(settings.web_threads, MOST_READERS)
-    wanted = settings.web_workers * (settings.pool_max + readers) + OTHERS
+    kept = min(settings.web_threads, MOST_READERS) + min(settings.web_threads, MOST_WRITERS)
+    wanted = settings.web_workers * (settings.pool_max + kept) + OTHERS
     told = f"up to {wanted} connections are wanted, PostgreSQL gives {most}"
     if wanted > most:
-        fitting = max(1, (most - OTHERS) // settings.web_workers - readers)
+        fitting = max(1, (most - OTHERS) // settings.web_workers - kept)
         return Finding(
             "pool", "fault", told, f"set POOL_MAX={fitting}, or raise max_connections of PostgreSQL"
         )

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from codyverse.accounts.models import PublicProfile, User
 from codyverse.accounts.queries import Preferences
-from codyverse.core.database import session
+from codyverse.core.database import savepoint, session
 from codyverse.core.errors import Invalid, NotFound
 
 SHOWABLE = ("badges", "level", "streak", "lessons")
@@ -90,7 +90,7 @@ def change_profile_page(user_id: int, *, handle: str, public: bool, shown: froze
         raise Invalid({"handle": faults})
     values = {"handle": handle, "public": public, "shown": sorted(shown)}
     try:
-        with session.begin_nested():
+        with savepoint():
             session.execute(
                 pg_insert(PublicProfile)
                 .values(user_id=user_id, **values)

@@ -71,8 +71,11 @@ def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list
     and for what is read under a lock."""
     writer = current_writer()
     if writer is not None:
-        before, writer.begun = "" if writer.begun else "begin; ", True
-        return _run(writer.held.connection, writer.held.cursor, statement, values, before)
+        try:
+            before = "" if writer.begun else "begin; "
+            return _run(writer.held.connection, writer.held.cursor, statement, values, before)
+        finally:
+            writer.note()
     return _send(current_connection(), statement, values)
 
 

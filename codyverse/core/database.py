@@ -15,9 +15,10 @@ from flask import g, has_app_context
 from flask.globals import _cv_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import Connection, DateTime, Engine, MetaData, RootTransaction, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from codyverse.core.holding import Held, Holder
@@ -61,7 +62,7 @@ class RoutedSession(BoundSession):
     def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **more: Any) -> Any:
         writer: Writer | None = self.info.get(_WRITER)
         if bind is None and writer is not None:
-            writer.begin()
+            _still_open(writer).begin()
             return writer.held.connection
         replica = g.get(_REPLICA) if bind is None and has_app_context() else None
         return replica or super().get_bind(mapper, clause, bind, **more)
@@ -151,6 +152,12 @@ class Writer:
     held: Held
     transaction: RootTransaction
     begun: bool = False
+    over: bool = False
+
+    def note(self) -> None:
+        """A statement was tried: whether the transaction has begun with it the driver knows; one that never left did not."""
+        if not self.begun:
+            self.begun = bool(self.held.raw.get_transaction_status() != TRANSACTION_STATUS_IDLE)
 
     def begin(self) -> None:
         """Begin now: somebody else is about to send the first statement. Again is harmless."""
@@ -161,19 +168,24 @@ class Writer:
     def commit(self) -> None:
         """Keep all of it. Raises what SQLAlchemy raises, also if somebody has rolled it back."""
         self.transaction.commit()
-        if self.begun:
-            self._say("commit")
+        if self.begun and self._say("commit") != "COMMIT":
+            raise InvalidRequestError(
+                "a statement of this unit of work had failed, so nothing of it was kept"
+            )
 
     def undo(self) -> None:
         """Keep nothing. A connection that cannot even do that is not given back."""
+        self.over = True
         with suppress(DBAPIError):
             if self.begun and not self.held.connection.invalidated and not self.held.is_clean:
                 self._say("rollback")
             self.transaction.close()
 
-    def _say(self, word: str) -> None:
+    def _say(self, word: str) -> str:
+        """Send it; what PostgreSQL says that it did: it answers a commit after a fault with ROLLBACK."""
         try:
             self.held.cursor.execute(word)
+            return str(self.held.cursor.statusmessage)
         except psycopg2.Error as fault:
             self.held.connection._handle_dbapi_exception(fault, word, None, None, None)  # always raises
 
@@ -186,8 +198,10 @@ def current_writer() -> Writer | None:
     """
     current = session()
     writer: Writer | None = current.info.get(_WRITER)
-    if writer is not None or not current.info.get(_DEPTH) or current.in_transaction():
-        return writer
+    if writer is not None:
+        return _still_open(writer)
+    if not current.info.get(_DEPTH) or current.in_transaction():
+        return None
     primary = engine()
     if not isinstance(primary, Engine) or is_limited_by_transaction(primary):
         return None
@@ -195,6 +209,12 @@ def current_writer() -> Writer | None:
     if held is None:
         return None
     current.info[_WRITER] = writer = Writer(held, held.connection.begin())
+    return writer
+
+
+def _still_open(writer: Writer) -> Writer:
+    if writer.over:
+        raise InvalidRequestError("this unit of work was undone; what follows would be kept by itself")
     return writer
 
 

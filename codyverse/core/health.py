@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from codyverse.core.clock import now
 from codyverse.core.database import db
+from codyverse.core.holding import held_of
 from codyverse.core.sqlstates import TIMED_OUT, code_of
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,12 @@ class Monitor:
     def _pool(self) -> dict[str, int]:
         with self.app.app_context():
             pool: Any = db.engine.engine.pool
-        return {"inUse": pool.checkedout(), "idle": pool.checkedin(), "beyondSize": max(0, pool.overflow())}
+            used, idle = held_of(db.engine.engine)
+        return {
+            "inUse": pool.checkedout() + used,
+            "idle": pool.checkedin() + idle,
+            "beyondSize": max(0, pool.overflow()),
+        }
 
 
 def memory_of(share: float) -> Memory:

@@ -27,6 +27,7 @@ from codyverse.core.cache import SECONDS, cache_looks
 from codyverse.core.clock import now
 from codyverse.core.database import Base, db, session, unit_of_work
 from codyverse.core.errors import DomainError
+from codyverse.core.holding import held_of
 from codyverse.core.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -191,14 +192,15 @@ class Heartbeat:
         cpu, memory = max(0.0, self._cpu - cpu_before), int(psutil.Process().memory_info().rss)
         pool: Any = db.engine.engine.pool
         threads = self.threads if self.kind == "web" else 0
-        in_use, streams = int(pool.checkedout()), self.streams()
+        used, idle = held_of(db.engine.engine)
+        in_use, streams = int(pool.checkedout()) + used, self.streams()
         self.recorder.counted("cpu", self.kind, total=cpu)
         self.recorder.counted("capacity", self.kind, total=threads * span)
         for name, value in (("memory", memory), ("pool", in_use), ("streams", streams)):
             self.recorder.sampled(name, self.kind, value)
         self._count_cache()
         self._count_refused()
-        self._show(memory, in_use, int(pool.checkedin()), streams, busy / span if threads else 0)
+        self._show(memory, in_use, int(pool.checkedin()) + idle, streams, busy / span if threads else 0)
         return {
             "name": self.name,
             "kind": self.kind,

@@ -2,15 +2,20 @@
 statements."""
 
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
+
+RECYCLED_AFTER_S = 1800
+"""As the pool does it: what has been open for longer is replaced, for addresses and servers change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +25,7 @@ class Held:
     connection: Connection
     raw: Any
     cursor: Any
+    since: float
 
     @property
     def is_clean(self) -> bool:
@@ -38,12 +44,17 @@ class Holder:
         self._most = most
         self._free: deque[Held] = deque()
         self._lock, self._open = threading.Lock(), 0
+        _HOLDERS.setdefault(engine, []).append(self)
         event.listen(engine, "engine_disposed", lambda _engine: self.close_free())
 
     def take(self) -> Held | None:
         """One of them, opened if need be; None if all are in use: then one of the pool's serves. Raises what connecting does."""
         with suppress(IndexError):
-            return self._free.pop()
+            while True:
+                held = self._free.pop()
+                if time.monotonic() - held.since < RECYCLED_AFTER_S:
+                    return held
+                self.close(held)
         with self._lock:
             if self._open >= self._most:
                 return None
@@ -53,7 +64,7 @@ class Holder:
             connection.detach()
             raw = connection.connection.dbapi_connection
             assert raw is not None
-            return Held(connection, raw, raw.cursor())
+            return Held(connection, raw, raw.cursor(), time.monotonic())
         except BaseException:
             with self._lock:
                 self._open -= 1
@@ -82,3 +93,18 @@ class Holder:
             held.connection.close()
         except DBAPIError:
             held.connection.invalidate()
+
+    @property
+    def figures(self) -> tuple[int, int]:
+        """How many are in use, and how many wait for it."""
+        idle = len(self._free)
+        return max(0, self._open - idle), idle
+
+
+_HOLDERS: "WeakKeyDictionary[Engine, list[Holder]]" = WeakKeyDictionary()
+
+
+def held_of(engine: Engine) -> tuple[int, int]:
+    """Of all connections that are kept of this engine beside its pool: how many are in use, and how many wait for it."""
+    figures = [each.figures for each in _HOLDERS.get(engine, ())]
+    return sum(used for used, _ in figures), sum(idle for _, idle in figures)

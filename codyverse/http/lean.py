@@ -6,7 +6,7 @@ Each class is the library's own with one answer remembered. What that saves is i
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
-from flask import Flask, Response, current_app, request, session
+from flask import Flask, Response, current_app, request
 from flask.globals import _cv_request
 from flask_compress import Compress
 from flask_compress.flask_compress import _choose_algorithm, _compress_data
@@ -15,13 +15,12 @@ from flask_limiter._extension import LimiterContext
 from flask_limiter._limits import RuntimeLimit
 from flask_limiter.errors import RateLimitExceeded
 from flask_talisman import Talisman
-from flask_wtf.csrf import CSRFProtect, generate_csrf
-from itsdangerous import URLSafeTimedSerializer
+from flask_wtf.csrf import CSRFProtect
 from limits import RateLimitItem, WindowStats
 from limits.storage import MemoryStorage
 from limits.strategies import STRATEGIES
 
-from codyverse.core.notes import notes
+from codyverse.core.resilience import again
 from codyverse.http.counting import PatientMemory
 from codyverse.http.pipeline import asked, tell, vary_by, view_asked
 
@@ -95,35 +94,8 @@ class LeanCompress(Compress):
         return kind.partition(";")[0].strip().lower() in self.compress_mimetypes_set
 
 
-@lru_cache(8)
-def _signer(secret: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret, salt="wtf-csrf-token")
-
-
-def csrf_token() -> str:
-    """The token of this request's forms, as the library makes it, with a signer that is kept."""
-    noted = notes()
-    made: str | None = noted.get("csrf_token")
-    if made is None:
-        kept, secret = session.get("csrf_token"), current_app.secret_key
-        if (
-            not isinstance(kept, str)
-            or not isinstance(secret, str)
-            or current_app.config.get("WTF_CSRF_SECRET_KEY")
-        ):
-            return str(generate_csrf())
-        made = noted["csrf_token"] = _signer(secret).dumps(kept)
-    return made
-
-
 class LeanCSRF(CSRFProtect):  # type: ignore[misc]
     """A request that cannot change anything needs no look at whether its view is exempt."""
-
-    def init_app(self, app: Flask) -> None:
-        super().init_app(app)
-        app.jinja_env.globals["csrf_token"] = csrf_token
-        processors = app.template_context_processors[None]
-        processors[:] = [each for each in processors if each.__module__ != "flask_wtf.csrf"]
 
     def protect(self, apply_exemptions: bool = False) -> None:
         if asked().method not in ("GET", "HEAD"):
@@ -174,6 +146,7 @@ class LeanLimiter(Limiter):
         view = view_asked()
         if in_middleware and getattr(view, "no_limit", False):
             return
+        again(self._key_func)  # it finds out who acts, on a connection that may have broken since
         everybodys = self._everybodys() if in_middleware and view is not None else None
         if everybodys is None or self._storage_dead or asked().method == "OPTIONS":
             super()._check_request_limit(callable_name, in_middleware)

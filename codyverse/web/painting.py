@@ -30,7 +30,8 @@ DRAWINGS = (
     "components/step_dot.html",
     "components/streak.html",
 )
-"""Templates whose macros depend on what they are given and the site's root: each is drawn once for that."""
+"""Templates whose macros depend on what they are given and the site's root, which no request
+changes: each is drawn once for that."""
 MOST_DRAWN = 1024
 
 

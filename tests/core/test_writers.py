@@ -1,16 +1,22 @@
 """What a unit of work writes past the session, and with it, is one transaction: all of it or nothing, on one connection."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
+import psycopg2
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 
 from codyverse.accounts.models import User
 from codyverse.core.asking import ask, ask_one, look, send, send_one
-from codyverse.core.database import MOST_WRITERS, current_writer, db, savepoint, session, unit_of_work
+from codyverse.core.database import MOST_WRITERS, current_writer, db, savepoint, session, undo, unit_of_work
+from codyverse.core.holding import RECYCLED_AFTER_S, held_of
+from codyverse.core.libpq import words_of
 from codyverse.core.resilience import again
+from tests.api.conftest import actor
 from tests.factories import make_user
 from tests.waiting import eventually
 
@@ -101,6 +107,82 @@ def test_a_fault_that_is_passed_over_keeps_nothing(committed_app: Flask) -> None
         pass_over()
     assert told.value.orig.pgcode == "25P02"  # type: ignore[union-attr]
     assert name_of(ada) == "Ada"
+
+
+def test_a_fault_that_was_swallowed_is_told_at_the_commit(committed_app: Flask) -> None:
+    """PostgreSQL answers the commit of what has failed with ROLLBACK; nobody may take that for kept."""
+    ada = make_user(name="Ada")
+
+    def swallow() -> None:
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": "Countess"})
+            with pytest.raises(IntegrityError):
+                send(BROKEN, {"id": ada})
+
+    with pytest.raises(InvalidRequestError):
+        swallow()
+    assert name_of(ada) == "Ada"
+
+
+def test_what_never_left_begins_nothing(committed_app: Flask) -> None:
+    """A value that the driver refuses is refused before anything is sent; what follows is a transaction all the same."""
+    ada = make_user(name="Ada")
+
+    def fail_later() -> None:
+        with unit_of_work():
+            with pytest.raises(ValueError, match="NUL"):
+                send(RENAME, {"id": ada, "name": "A\0da"})
+            send(RENAME, {"id": ada, "name": "Countess"})
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        fail_later()
+    assert name_of(ada) == "Ada"
+
+
+@pytest.mark.parametrize("past_the_session", [True, False])
+def test_a_unit_that_was_undone_writes_nothing_more(committed_app: Flask, past_the_session: bool) -> None:
+    ada = make_user(name="Ada")
+
+    def go_on() -> None:
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": "Countess"})
+            undo()
+            if past_the_session:
+                send(RENAME, {"id": ada, "name": "Later"})
+            else:
+                session.connection().execute(RENAME, {"id": ada, "name": "Later"})
+
+    with pytest.raises(InvalidRequestError, match="undone"):
+        go_on()
+    session.remove()
+    assert name_of(ada) == "Ada"
+
+
+def test_what_is_kept_is_counted_and_replaced_after_a_while(committed_app: Flask) -> None:
+    with unit_of_work():
+        first = send_one(PID).pid
+        assert held_of(db.engine)[0] >= 1
+    used, idle = held_of(db.engine)
+    assert (used, idle >= 1) == (0, True)
+    old = time.monotonic() + RECYCLED_AFTER_S
+    with unit_of_work():
+        assert send_one(PID).pid == first
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: old)
+        with unit_of_work():
+            assert send_one(PID).pid != first
+
+
+def test_a_token_is_looked_up_again_where_its_connection_broke(committed_app: Flask) -> None:
+    ada = actor(committed_app, "ada@example.org", "Ada")
+    ada.program.get("/users/me")
+    kill = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
+    session.remove()
+    url = committed_app.extensions["settings"].database_url
+    with closing(psycopg2.connect(**words_of(url))) as other, other, other.cursor() as cursor:
+        cursor.execute(kill)
+    assert ada.program.get("/users/me").status == 200
 
 
 def test_a_connection_that_broke_between_two_units_is_met_once(committed_app: Flask) -> None:
