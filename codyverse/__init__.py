@@ -5,7 +5,6 @@ from typing import Any
 
 import psycopg2
 from flask import Flask
-from flask_migrate import Migrate
 from whitenoise import WhiteNoise
 
 from codyverse import alerting, api, cli, http, web, wiring
@@ -69,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         statement_timeout_ms=settings.statement_timeout_ms,
         most_lag_s=settings.replica_max_lag_s,
     )
-    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
+    app.extensions["migrate"] = _Migrations(app)
     LeanCompress(app)
     install_assets(app)
     app.wsgi_app = _ended_bodies(app.wsgi_app)  # type: ignore[method-assign]
@@ -81,6 +80,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     alerting.install(app)
     _serve_static(app, settings)
     return app
+
+
+class _Migrations:
+    """Flask-Migrate, and with it Alembic: loaded when migrations are asked for, which processes that answer requests never do."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        from flask_migrate import Migrate
+
+        Migrate(self._app, db, directory=str(ROOT / "migrations"), compare_type=True)
+        return getattr(self._app.extensions["migrate"], name)  # by now the library's own
 
 
 def _own_config(settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """All commands of the site."""
 
 import click
+from flask_migrate.cli import db
 
 from codyverse.cli import (
     backup,
@@ -26,6 +27,7 @@ COMMANDS: tuple[click.Command, ...] = (
     cache.cache,
     cluster.cluster,
     content.content,
+    db,
     demo.demo,
     doctor.doctor,
     jobs.jobs,

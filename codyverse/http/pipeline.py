@@ -29,7 +29,7 @@ from werkzeug.http import is_entity_header
 from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_host
 
-MOST_COOKIES, MOST_PATHS = 5_000, 5_000
+MOST_COOKIES, MOST_PATHS = 2_000, 2_000
 LONGEST_PATH = 120
 """What is longer is not remembered, so that nobody can fill the memory with paths."""
 HEADERS = "codyverse_headers"

@@ -32,7 +32,7 @@ DRAWINGS = (
 )
 """Templates whose macros depend on what they are given and the site's root, which no request
 changes: each is drawn once for that."""
-MOST_DRAWN = 1024
+MOST_DRAWN = 512
 
 
 def said(value: Any) -> str:
