@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
@@ -68,6 +67,11 @@ def clean_email(email: str) -> str:
     """The address in its normal form. Raises Invalid; whether mail reaches it is not asked."""
     if len(email) > 254:
         raise Invalid({"email": ["An e-mail address has at most 254 characters."]})
+    from email_validator import (  # where addresses are taken; its tables load slowly
+        EmailNotValidError,
+        validate_email,
+    )
+
     try:
         return validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as fault:
