@@ -124,6 +124,9 @@ def configure_logs(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("alembic.runtime.plugins").setLevel(
+        logging.WARNING
+    )  # says what it loads, whenever it is loaded
     structlog.configure(
         processors=[
             *shared,
