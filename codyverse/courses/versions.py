@@ -2,7 +2,7 @@
 
 `content_state.version` is a random name that triggers replace in the transaction of each write to courses, modules,
 lessons or steps, whoever writes. So what was kept under the version that the database names now is right in however many
-processes, and also after a backup was restored. Nothing has to be cleared: what is old is not asked for again.
+processes, and also after a backup was restored. Strangers share a look at it for a twentieth of a second. Nothing has to be cleared: what is old is not asked for again.
 """
 
 from collections.abc import Callable
