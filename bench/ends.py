@@ -52,7 +52,10 @@ _COPIES = (
     select learner, model.local_date
     from activity_days as model, generate_series(cast(:first as bigint) + 1, :last) as learner where model.user_id = :first
     """,
+    "update users set locale = locale where id between :first and :last",
+    "update attempts set seconds = seconds where user_id between :first and :last",
 )
+"""The last two give all rows one version, which a completion names."""
 _WRITTEN = text("""
     select user_id, (select count(*) from attempts where user_id = users.id and completed_at is not null),
            (select count(*) from lesson_progress where user_id = users.id),

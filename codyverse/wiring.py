@@ -18,7 +18,7 @@ from codyverse.gamification.statements import GOALS_RIDER
 from codyverse.notifications import account_mails, dashboard
 from codyverse.notifications import handlers as news
 from codyverse.notifications.statements import READER
-from codyverse.progress import whole_courses
+from codyverse.progress import seen, whole_courses
 from codyverse.progress.events import CourseCompleted, LessonCompleted, StepAnswered, StudyTimeGrew
 from codyverse.webhooks import outbox
 
@@ -33,6 +33,7 @@ OF_A_REVIEW = (BADGES_AND_LEVELS,)
 def install() -> None:
     """Connect everything; once per process, again is harmless."""
     ride_along(Rider("content", versions.COLUMN, versions.remember, always=True))
+    ride_along(seen.RIDER)
     ride_along(Rider("standing", dashboard.MARK, dashboard.take_mark))
     for rider in (GAME_RIDER, whole_courses.RIDER, READER, outbox.RIDER):
         together.ride_along("lesson", rider)

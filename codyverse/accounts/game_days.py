@@ -49,11 +49,19 @@ def raise_game_date(
     owed: datetime | None,
 ) -> date:
     """The same for a caller who has read and locked the user's row with a statement of its own."""
-    today = stamped_date(at, time_zone, day_start_hour, last, owed)
+    today, until = reckoned_date(at, time_zone, day_start_hour, last, owed)
     if today != last:
-        until = owed_until(today, time_zone, day_start_hour)
         session.connection().execute(_RAISE, {"whom": user_id, "reached": today, "owed": until})
     return today
+
+
+def reckoned_date(
+    at: datetime, time_zone: str, day_start_hour: int, last: date | None, owed: datetime | None
+) -> tuple[date, datetime | None]:
+    """The date to stamp on what happens at `at`, and until when it is owed its hours: what the user's row has to say from now
+    on, if the date is another than `last`. Pure."""
+    today = stamped_date(at, time_zone, day_start_hour, last, owed)
+    return today, owed if today == last else owed_until(today, time_zone, day_start_hour)
 
 
 def today_of(user_id: int, at: datetime) -> date:

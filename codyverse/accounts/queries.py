@@ -1,13 +1,12 @@
 """Reads about people."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, literal_column, select, text
+from sqlalchemy import select
 
 from codyverse.accounts import riders
 from codyverse.accounts.models import User
@@ -129,38 +128,32 @@ PERSON = (
     User.locale,
     User.preferences,
 )
-"""The columns of a principal, in its order."""
+"""The columns of a principal, in its order; `owner_by_session` and `owner_by_token` of the database tell them first."""
 
 
-_OWNER = text("account_by_session(:token_hash, :since) as users")
-"""Whoever has a session that goes on with this hash: the columns of a principal, the session's id, and what riders may name
-of `users`. A function, as in `tokens`: planning it would be most of the work."""
+_OWNER = "owner_by_session(:token_hash, :since)"
+"""Whoever has a session that goes on with this hash: what makes a principal and the session's id, and what riders may name."""
 
 
-@cache
-def _by_session(names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
-    found: list[ColumnElement[Any]] = [
-        literal_column(f"users.{name}") for name in (*(column.key for column in PERSON), "session_id")
-    ]
-    return select(*found, *riders.columns(names)).select_from(_OWNER)
-
-
-def principal_for_token(token: str, wanted: Iterable[str] = ()) -> Principal | None:
+def principal_for_token(
+    token: str, wanted: Iterable[str] = (), path: Mapping[str, Any] | None = None
+) -> Principal | None:
     """Who is signed in with this token; None if the session has ended or never was. One statement, which also brings
-    the riders that are wanted.
+    the riders that are wanted, with what they need of the path.
     """
-    values = {"token_hash": token_hash(token), "since": now() - timedelta(days=SESSION_DAYS)}
     names = riders.riding(wanted)
-    row = look(_by_session(names), values)
+    values = {"token_hash": token_hash(token), "since": now() - timedelta(days=SESSION_DAYS)}
+    row = look(riders.statement(_OWNER, names), values | riders.given(names, path or {}))
     if row is None:
         return None
-    riders.arrive(names, row[len(PERSON) + 1 :])
-    return person(row, session_id=row[len(PERSON)])
+    told, *brought = row
+    riders.arrive(names, brought)
+    return person(told, session_id=told[len(PERSON)])
 
 
-def person(row: Sequence[Any], **more: Any) -> Principal:
-    """A principal from a row that begins with `PERSON`."""
-    number, role, name, email, zone, hour, locale, preferences = row[: len(PERSON)]
+def person(told: Sequence[Any], **more: Any) -> Principal:
+    """A principal from what begins with `PERSON`."""
+    number, role, name, email, zone, hour, locale, preferences = told[: len(PERSON)]
     return Principal(
         id=number,
         role=role,

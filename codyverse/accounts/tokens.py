@@ -8,13 +8,13 @@ import hashlib
 import secrets
 import string
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import Row, func, insert, or_, select, update
 
 from codyverse.accounts import riders
 from codyverse.accounts.models import ApiToken, User
@@ -210,23 +210,16 @@ def revoke_all(user_id: int) -> int:
     return len(session.execute(ended.returning(ApiToken.id)).all())
 
 
-_OF_PERSON = tuple(column.key for column in PERSON)
-_OWNER = text("account_by_token(:token_hash, :at) as users")
-"""Whoever has a live token with this hash: the columns of a principal, the token's, and what riders may name of `users`. A
-function, for this is asked at every request, and planning it would be most of the work."""
+_OWNER = "owner_by_token(:token_hash, :at, :noted_by)"
+"""Whoever has a live token with this hash: what makes a principal, the token's id and scopes, whether its use is to be noted;
+and what riders may name."""
 
 
-@cache
-def _by_token(names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
-    found: list[ColumnElement[Any]] = [
-        literal_column(f"users.{name}") for name in (*_OF_PERSON, "token_id", "scopes", "last_used_at")
-    ]
-    return select(*found, *riders.columns(names)).select_from(_OWNER)
-
-
-def principal_for_bearer(text: str, wanted: Iterable[str] = ()) -> tuple[Principal, bool] | None:
+def principal_for_bearer(
+    text: str, wanted: Iterable[str] = (), path: Mapping[str, Any] | None = None
+) -> tuple[Principal, bool] | None:
     """Who acts with this token, and whether its use is to be noted; None for one that does not work. One statement,
-    which also brings the riders that are wanted.
+    which also brings the riders that are wanted, with what they need of the path.
 
     Its scopes are never more than the owner's present role covers.
     """
@@ -234,15 +227,19 @@ def principal_for_bearer(text: str, wanted: Iterable[str] = ()) -> tuple[Princip
         return None
     at = now()
     names = riders.riding(wanted)
-    values = {"token_hash": hashed(text), "at": at}
-    row = look(_by_token(names), values)
+    values = {"token_hash": hashed(text), "at": at, "noted_by": at - USE_NOTED_EVERY}
+    row = look(riders.statement(_OWNER, names), values | riders.given(names, path or {}))
     if row is None:
         return None
-    token_id, scopes, used_at, *brought = row[len(PERSON) :]
+    told, *brought = row
     riders.arrive(names, brought)
-    covered = frozenset(scopes) & allowed_scopes(row.role, by_operator=True)
-    who = person(row, session_id=0, token_id=token_id, scopes=covered)
-    return who, used_at is None or used_at < at - USE_NOTED_EVERY
+    token_id, scopes, to_be_noted = told[len(PERSON) :]
+    covered = _covered(frozenset(scopes), told[1])
+    return person(told, session_id=0, token_id=token_id, scopes=covered), to_be_noted
+
+
+def _covered(scopes: frozenset[str], role: str) -> frozenset[str]:
+    return scopes & allowed_scopes(role, by_operator=True)
 
 
 def note_use(token_id: int) -> None:

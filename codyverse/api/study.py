@@ -14,7 +14,7 @@ from codyverse.gamification import queries as game
 from codyverse.gamification.brought import Brought, brought_as, brought_by
 from codyverse.http.access import principal
 from codyverse.http.repeating import harmless_again
-from codyverse.progress import queries, services
+from codyverse.progress import queries, seen, services
 
 TAG = "Lessons"
 ATTEMPT = "$response.body#/data/attemptId"
@@ -90,6 +90,7 @@ def answer_step(attempt_id: int, body: AnswerIn) -> Reply:
     summary="Finish an attempt",
     scope="progress:write",
     returns=CompletionOut,
+    brings=(seen.ATTEMPT,),
     errors=("NOT_FOUND", "ATTEMPT_INCOMPLETE"),
 )
 @harmless_again

@@ -9,7 +9,7 @@ import time
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,6 +30,7 @@ from codyverse.core.database import (
     session,
 )
 from codyverse.core.holding import Holder
+from codyverse.core.writer import Left
 
 Found = tuple[Any, ...]
 """A row: by place, or by name as an attribute."""
@@ -71,6 +72,7 @@ def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list
     and for what is read under a lock."""
     writer = current_writer()
     if writer is not None:
+        writer.send_left()
         try:
             before = "" if writer.begun else "begin; "
             return _run(writer.held.connection, writer.held.cursor, statement, values, before)
@@ -82,6 +84,20 @@ def send(statement: Executable, values: Mapping[str, Any] | None = None) -> list
 def send_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
     """The one row of it, or None."""
     return _one(send(statement, values))
+
+
+def leave(statement: Executable, values: Mapping[str, Any]) -> None:
+    """Have it written with the commit of this unit of work, in the same round trip, or before whatever is asked next: for what
+    brings nothing back. It raises then what it raises. At once where that cannot be."""
+    writer = current_writer()
+    if writer is None or not writer.begun or session().in_transaction():
+        send(statement, values)
+        return
+    made = _made(statement, writer.held.connection)
+    given = _given(made, values)
+    _tell(writer.held.connection, writer.held.cursor, made.text, given)
+    sent = writer.held.cursor.mogrify(made.text, given)
+    writer.leave(Left(made.text, sent, partial(statements.sent, made.text)))
 
 
 def look(statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
@@ -190,16 +206,10 @@ def _run(
     before: str = "",
 ) -> list[Any]:
     """`before` is sent with it, in the same round trip."""
-    made = _MADE.get(statement)
-    if made is None:
-        made = _MADE[statement] = _make(statement, connection)
-    given = {**made.fixed, **values} if values else made.fixed
-    for name, process in made.processors.items():
-        given = {**given, name: process(given[name])}
+    made = _made(statement, connection)
+    given = _given(made, values)
     try:
-        for told in connection.dispatch.before_cursor_execute:
-            if told is not statements.begin:
-                told(connection, cursor, made.text, given, None, False)
+        _tell(connection, cursor, made.text, given)
         began = time.perf_counter()
         cursor.execute(before + made.text, given)
         statements.sent(made.text, time.perf_counter() - began)
@@ -209,6 +219,27 @@ def _run(
         return [shape(row) for row in cursor.fetchall()]
     except psycopg2.Error as fault:
         connection._handle_dbapi_exception(fault, made.text, given, None, None)  # always raises
+
+
+def _made(statement: Executable, connection: Connection) -> _Made:
+    made = _MADE.get(statement)
+    if made is None:
+        made = _MADE[statement] = _make(statement, connection)
+    return made
+
+
+def _given(made: _Made, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    given = {**made.fixed, **values} if values else made.fixed
+    for name, process in made.processors.items():
+        given = {**given, name: process(given[name])}
+    return given
+
+
+def _tell(connection: Connection, cursor: Any, text: str, given: Mapping[str, Any]) -> None:
+    """Whoever listens for statements."""
+    for told in connection.dispatch.before_cursor_execute:
+        if told is not statements.begin:
+            told(connection, cursor, text, given, None, False)
 
 
 def _make(statement: Executable, connection: Connection) -> _Made:

@@ -3,27 +3,25 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
 from weakref import WeakSet
 
-import psycopg2
 from flask import g, has_app_context
 from flask.globals import _cv_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from sqlalchemy import Connection, DateTime, Engine, MetaData, RootTransaction, event
+from sqlalchemy import Connection, DateTime, Engine, MetaData, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from codyverse.core.holding import Held, Holder
+from codyverse.core.holding import Holder
 from codyverse.core.notes import notes, notes_or_none
 from codyverse.core.sqlstates import was_rolled_back
+from codyverse.core.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +60,7 @@ class RoutedSession(BoundSession):
     def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **more: Any) -> Any:
         writer: Writer | None = self.info.get(_WRITER)
         if bind is None and writer is not None:
-            _still_open(writer).begin()
+            writer.still_open().join()
             return writer.held.connection
         replica = g.get(_REPLICA) if bind is None and has_app_context() else None
         return replica or super().get_bind(mapper, clause, bind, **more)
@@ -144,52 +142,6 @@ def current_connection() -> Connection:
     return found
 
 
-@dataclass(slots=True)
-class Writer:
-    """A connection that a unit of work holds, and its transaction: `begin` goes with its first statement, for it would be a round
-    trip of its own. The driver is in autocommit and leaves that to us; SQLAlchemy keeps the transaction's books."""
-
-    held: Held
-    transaction: RootTransaction
-    begun: bool = False
-    over: bool = False
-
-    def note(self) -> None:
-        """A statement was tried: whether the transaction has begun with it the driver knows; one that never left did not."""
-        if not self.begun:
-            self.begun = bool(self.held.raw.get_transaction_status() != TRANSACTION_STATUS_IDLE)
-
-    def begin(self) -> None:
-        """Begin now: somebody else is about to send the first statement. Again is harmless."""
-        if not self.begun:
-            self._say("begin")
-            self.begun = True
-
-    def commit(self) -> None:
-        """Keep all of it. Raises what SQLAlchemy raises, also if somebody has rolled it back."""
-        self.transaction.commit()
-        if self.begun and self._say("commit") != "COMMIT":
-            raise InvalidRequestError(
-                "a statement of this unit of work had failed, so nothing of it was kept"
-            )
-
-    def undo(self) -> None:
-        """Keep nothing. A connection that cannot even do that is not given back."""
-        self.over = True
-        with suppress(DBAPIError):
-            if self.begun and not self.held.connection.invalidated and not self.held.is_clean:
-                self._say("rollback")
-            self.transaction.close()
-
-    def _say(self, word: str) -> str:
-        """Send it; what PostgreSQL says that it did: it answers a commit after a fault with ROLLBACK."""
-        try:
-            self.held.cursor.execute(word)
-            return str(self.held.cursor.statusmessage)
-        except psycopg2.Error as fault:
-            self.held.connection._handle_dbapi_exception(fault, word, None, None, None)  # always raises
-
-
 def current_writer() -> Writer | None:
     """What this unit of work writes with past the session, from its first statement on; None where the session has begun its
     transaction itself, outside of a unit, behind a PgBouncer that lends for a transaction, and when all are in use.
@@ -199,7 +151,7 @@ def current_writer() -> Writer | None:
     current = session()
     writer: Writer | None = current.info.get(_WRITER)
     if writer is not None:
-        return _still_open(writer)
+        return writer.still_open()
     if not current.info.get(_DEPTH) or current.in_transaction():
         return None
     primary = engine()
@@ -209,12 +161,6 @@ def current_writer() -> Writer | None:
     if held is None:
         return None
     current.info[_WRITER] = writer = Writer(held, held.connection.begin())
-    return writer
-
-
-def _still_open(writer: Writer) -> Writer:
-    if writer.over:
-        raise InvalidRequestError("this unit of work was undone; what follows would be kept by itself")
     return writer
 
 

@@ -136,12 +136,21 @@ def _with_pauses(act: Callable[[], Value], may_repeat: Callable[[BaseException],
     )
     for one_more in tries:
         with one_more:
+            noted = notes_or_none()
+            if noted is not None:
+                noted["repeated"] = True
             try:
                 return act()
             except DBAPIError:
                 undo()
                 raise
     raise AssertionError("the last try either returns or raises")
+
+
+def is_repeated() -> bool:
+    """Whether something in this request or job has already been tried in vain: what was left out for the usual case is to be
+    read now."""
+    return bool((notes_or_none() or {}).get("repeated"))
 
 
 # --- what is shown meanwhile ---

@@ -11,21 +11,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import orjson
 from sqlalchemy import TextClause, text
 
-from codyverse.core.asking import send
+from codyverse.core.asking import leave, send
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of the database that is given one JSON value: `sql` names it, with :told for the value.
+    """A function of the database and what it is given, by names that no other call uses: `name(:its_value)`.
 
-    `make` turns all that was put down for it into that value; what it makes of nothing worth writing is None.
+    `make` turns all that was put down for it into these values; None if nothing is worth writing.
     """
 
     sql: str
-    make: Callable[[list[Any]], Any]
+    make: Callable[[list[Any]], Mapping[str, Any] | None]
 
 
 @dataclass(slots=True)
@@ -41,13 +40,14 @@ class Together:
         """Make the calls."""
         if not self.calls:
             return
-        told = {
-            call.sql: made for call, whats in self.calls.items() if (made := call.make(whats)) is not None
-        }
+        made = {call.sql: call.make(whats) for call, whats in self.calls.items()}
         self.calls.clear()
-        if told:
-            values = {f"told{place}": orjson.dumps(made).decode() for place, made in enumerate(told.values())}
-            send(_statement(tuple(told)), values)
+        worth = tuple(sql for sql, values in made.items() if values is not None)
+        if worth:
+            leave(
+                _statement(worth),
+                {name: value for values in made.values() for name, value in (values or {}).items()},
+            )
 
 
 _now: ContextVar[Together | None] = ContextVar("together", default=None)
@@ -55,11 +55,7 @@ _now: ContextVar[Together | None] = ContextVar("together", default=None)
 
 @cache
 def _statement(calls: tuple[str, ...]) -> TextClause:
-    return text("select " + ", ".join(sql.replace(":told", _value(place)) for place, sql in enumerate(calls)))
-
-
-def _value(place: int) -> str:
-    return f"cast(:told{place} as jsonb)"
+    return text("select " + ", ".join(calls))
 
 
 class together:  # noqa: N801 - reads as what it does
@@ -143,12 +139,16 @@ def _keeping(kind: str, source: str) -> _Keeping:
     )
 
 
-def keep(kind: str, source: str, values: dict[str, Any]) -> tuple[Any, ...]:
-    """Call the function `source`, which writes a fact of this kind, and take in what rides along; its row without that."""
+def keep(kind: str, source: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+    """Call the function `source`, which writes a fact of this kind, and take in what rides along; its row without that, or None
+    if it wrote nothing."""
     how = _keeping(kind, source)
     for more in how.values:
         values |= more()
-    [row] = send(how.statement, values)
+    rows = send(how.statement, values)
+    if not rows:
+        return None
+    [row] = rows
     size, whose = len(row) - len(how.riders), values["user_id"]
     with together() as fact:
         for rider, brought in zip(how.riders, row[size:], strict=True):

@@ -16,10 +16,10 @@ from codyverse.core.cache import Lifetime, kept, last_kept
 from codyverse.core.database import has_session, noted, session
 from codyverse.core.resilience import unless_away
 
-COLUMN = "content_version()"
-"""The version, as a column of a statement that is sent anyway; `remember` takes it."""
+COLUMN = "users.content"
+"""The version, as the functions tell it that find out who acts; `remember` takes it."""
 _RENEW = text("update content_state set version = gen_random_uuid()")
-_VERSION = Lately(text(f"select {COLUMN}"), seconds=0.05)
+_VERSION = Lately(text("select content_version()"), seconds=0.05)
 _KNOWN, _WRITTEN = "codyverse_content_version", "codyverse_content_written"
 Value = TypeVar("Value")
 

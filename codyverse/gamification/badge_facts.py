@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import text
@@ -133,70 +133,148 @@ def read_counts(
 
 # --- after a lesson ---
 
-_AFTER_LESSON = text("""
-    select game_after_lesson(:user_id, :local_date, :lesson_id, :course_id, :attempt_id, :lessons, :distinct_lessons,
-                             :first_time, null, cast(:asked as jsonb)) -> 'counts'
-""")
+_OF_LESSON = "game_of_lesson(:user_id, :local_date, :course_id, :attempt_id, {first}, :first_time, {whole}, cast(:asked as jsonb))"
+_COUNTS_OF_LESSON = text(f"select {_OF_LESSON.format(first=':first', whole='null')} -> 'counts'")
+_LEAGUES = frozenset({"quests", "league_weeks"})
 
 
-def counts_of_lesson(fact: LessonCompleted) -> dict[Count, int]:
-    """What a finished lesson can have brought nearer, counted for badges that are not earned yet; days of reached goals are
-    not among it. No statement if it came along with the fact.
+class _Counted(NamedTuple):
+    """What `game_of_lesson` counts; None where all badges of it are earned. `standing` are lessons, repetitions, lessons with
+    the first score that is asked about; `steps` those of the attempt with hints, and with as many tries as are asked about
+    first; `days` minutes, questions right at once, days since the last one with a lesson, lessons on the weekend's other day.
+    `in_league`: quests and weeks of leagues may count; `courses`: whole courses may.
+    """
+
+    standing: list[int] | None
+    steps: list[int] | None
+    days: list[int | None] | None
+    in_league: bool
+    courses: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked after a lesson for all badges that are in force. `keys` are the badges of each source, `new_in_a_day` and
+    `shortest_gap` the least that any of them wants."""
+
+    asking: Asking
+    keys: Mapping[str, frozenset[str]]
+    new_in_a_day: int
+    shortest_gap: int | None
+    sent: str
+
+
+def counts_of_lesson(fact: LessonCompleted, earned: frozenset[str]) -> dict[Count, int]:
+    """What a finished lesson can have brought nearer, counted for badges that are not among those `earned`; days of reached
+    goals are not among it. No statement if it came along with the fact and nothing rare has to be counted.
 
     Counted is only what this lesson can have changed: weekends by a weekend's first lesson of a day, returns by one after a
     pause, whole courses by a lesson that is new. Quests and weeks of leagues are closed at night by a job, and what they
     brought is looked at when somebody is back at work.
     """
     asked = _asked_of_catalogue()
-    return asked.read(known(COUNTS, fact.user_id, lambda: _read(fact)))
+    found = _Counted(*known(COUNTS, fact.user_id, lambda: _read(fact, asked)))
+    is_open = {source: not keys <= earned for source, keys in asked.keys.items()}
+    told: dict[str, Any] = {}
+    if found.standing is not None:
+        told |= {"standing": found.standing[:2], "scored": found.standing[2:]}
+    if found.steps is not None:
+        told |= {"lesson_steps": found.steps[:1], "tried": found.steps[1:]}
+    if found.days is not None and is_open["days"]:
+        told["days"] = found.days[:2]
+    rare = _rare(fact, found, asked, is_open)
+    if rare:
+        told |= _count(fact, asked, rare)
+    return asked.asking.read(told)
 
 
-def _read(fact: LessonCompleted) -> Any:
+def _rare(fact: LessonCompleted, found: _Counted, asked: _Asked, is_open: Mapping[str, bool]) -> set[str]:
+    """The sources that this lesson can have changed and that are counted by a statement of their own."""
+    values = asked.asking.values
+    rare = set()
+    if found.standing is not None and len(values["scores"]) > 1:
+        rare.add("standing")
+    if found.steps is not None and len(values["tries"]) > 1:
+        rare.add("lesson_steps")
+    if fact.day.lessons == 1:
+        assert found.days is not None
+        _, _, pause, other_day = found.days
+        if is_open["gaps"] and _may_be_back(pause, asked.shortest_gap, whole_time=is_open["days"]):
+            rare.add("gaps")
+        if is_open["weekends"] and fact.local_date.isoweekday() > FRIDAY and other_day:
+            rare.add("weekends")
+    if found.courses:
+        rare.add("courses")
+    if fact.first_time and is_open["new_in_a_day"] and fact.day.distinct_lessons >= asked.new_in_a_day:
+        rare.add("new_in_a_day")
+    return rare | _LEAGUES if found.in_league else rare
+
+
+FRIDAY = 5
+
+
+def _may_be_back(pause: int | None, shortest: int | None, *, whole_time: bool) -> bool:
+    """Whether this may be a return after a pause of so many days: where none was seen there was no day before, if the
+    `whole_time` was looked at; else it is longer than that."""
+    if shortest is None:
+        return False
+    return not whole_time if pause is None else pause > shortest
+
+
+def _count(fact: LessonCompleted, asked: _Asked, sources: set[str]) -> dict[str, Any]:
+    whose = {"user_id": fact.user_id, "attempt_id": fact.attempt_id, "day": fact.local_date}
+    [[told]] = send(_COUNTS, {**asked.asking.values, **whose, "sources": sorted(sources)})
+    return told  # type: ignore[no-any-return]
+
+
+def _read(fact: LessonCompleted, asked: _Asked) -> Any:
     values = {
         "user_id": fact.user_id,
         "attempt_id": fact.attempt_id,
-        "lesson_id": fact.lesson_id,
         "course_id": fact.course_id,
         "local_date": fact.local_date,
-        "lessons": fact.day.lessons,
-        "distinct_lessons": fact.day.distinct_lessons,
+        "first": fact.day.lessons == 1,
         "first_time": fact.first_time,
-        **_asked_of_catalogue().values,
+        "asked": asked.sent,
     }
-    [[told]] = send(_AFTER_LESSON, values)
+    [[told]] = send(_COUNTS_OF_LESSON, values)
     return told
 
 
-_of_catalogue: list[tuple[tuple[Badge, ...], Asking]] = []
+_of_catalogue: list[tuple[tuple[Badge, ...], _Asked]] = []
 
 
-def _asked_of_catalogue() -> Asking:
+def _asked_of_catalogue() -> _Asked:
     """How to ask for all badges that are in force."""
     if not _of_catalogue or _of_catalogue[0][0] is not badges():
         _of_catalogue[:] = [(badges(), _asking_for(badges()))]
     return _of_catalogue[0][1]
 
 
-def _asking_for(catalogue: tuple[Badge, ...]) -> Asking:
+def _asking_for(catalogue: tuple[Badge, ...]) -> _Asked:
     wanted = [(badge, fact_of(badge.count).source) for badge in catalogue if fact_of(badge.count).source]
-    found = asking(tuple(dict.fromkeys(badge.count for badge, _ in wanted)))
+    how = asking(tuple(dict.fromkeys(badge.count for badge, _ in wanted)))
     keys: dict[str, list[str]] = {source: [] for source in (*SOURCES, "leagues")}
     for badge, source in wanted:
-        keys["leagues" if source in {"quests", "league_weeks"} else source].append(badge.key)
+        keys["leagues" if source in _LEAGUES else source].append(badge.key)
     least = (badge.at_least for badge, source in wanted if source == "new_in_a_day")
-    asked = {name: found.values[name] for name in _ASKED_FOR.values()} | {
-        "badges": keys,
-        "new_in_a_day": min(least, default=1),
-        "shortest_gap": min(found.values["gaps"], default=None),
+    sent: dict[str, Any] = {
+        name: keys[name] for name in ("standing", "lesson_steps", "days", "leagues", "courses")
     }
-    return Asking({"asked": orjson.dumps(asked).decode()}, found.places)
+    sent |= {"score": next(iter(how.values["scores"]), None), "tries": next(iter(how.values["tries"]), None)}
+    return _Asked(
+        asking=how,
+        keys={source: frozenset(names) for source, names in keys.items()},
+        new_in_a_day=min(least, default=1),
+        shortest_gap=min(how.values["gaps"], default=None),
+        sent=orjson.dumps(sent).decode(),
+    )
 
 
 GAME_RIDER = Rider(
     GAME,
-    "game_after_lesson(:user_id, :local_date, :lesson_id, :course_id, :attempt_id, kept.lessons, kept.distinct_lessons, "
-    ":first_time, kept.whole_course, cast(:asked as jsonb))",
-    lambda: _asked_of_catalogue().values,
+    _OF_LESSON.format(first="kept.lessons = 1", whole="kept.whole_course"),
+    lambda: {"asked": _asked_of_catalogue().sent},
     parts=(GOALS, COUNTS, BROUGHT),
 )
 """What rides along with a finished lesson: all that the game has to know, worked out after it was kept."""

@@ -98,7 +98,7 @@ def _count(settlement: Settlement) -> dict[Count, int]:
     fact, user_id = settlement.fact, settlement.fact.user_id
     open_badges = still_open(settlement.player)
     if isinstance(fact, LessonCompleted):
-        counted = counts_of_lesson(fact)
+        counted = counts_of_lesson(fact, settlement.player.badges)
         touched = {"goals"}
     else:
         counted = {}

@@ -123,6 +123,6 @@ def _still_open(user_id: int, day: date) -> list[Goal]:
     which = {"user_id": user_id, "local_date": day}
     stored: list[Any] | None = known(GOALS, user_id, lambda: send(SET, which)[0][0])
     if stored is not None:
-        return [Goal(*each[:4]) for each in stored if not each[4]]
+        return [Goal(*each[:4]) for each in sorted(stored) if not each[4]]
     today = ensure_goals(user_id, day)
     return [goal for goal in today.goals if goal.slot not in today.reached]

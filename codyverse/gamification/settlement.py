@@ -5,8 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
+import orjson
+
 from codyverse.core.asking import send
 from codyverse.core.events import is_heard, publish
+from codyverse.core.resilience import is_repeated
 from codyverse.core.together import known, put_down, together
 from codyverse.gamification.badge_catalogue import Count
 from codyverse.gamification.events import RewardPaid
@@ -103,6 +106,7 @@ def streak_columns(streak: Streak) -> dict[str, Any]:
 
 COLUMNS = tuple(each for each in PlayerState._fields if each != "badges")
 STREAK_COLUMNS = tuple(streak_columns(Streak()))
+CURRENCIES = ("xp", "coins", "gems")
 LESSON_RULES = frozenset({"lesson", "lesson_again"})
 
 
@@ -117,8 +121,15 @@ class Known:
 
 
 def known_of(fact: Fact) -> Known:
-    """What stood before this fact; without a statement if it came along with it."""
-    return known_in(known(GAME, fact.user_id, lambda: _read(fact)))
+    """What stood before this fact; without a statement if it came along with it.
+
+    What came along does not tell what was paid before, for hardly ever anything was: whoever pays it once more fails as by
+    a passing fault, and does it again knowing.
+    """
+    told = known(GAME, fact.user_id, lambda: _read(fact))
+    if "paid" not in told and is_repeated():
+        told = _read(fact)
+    return known_in(told)
 
 
 def _read(fact: Fact) -> dict[str, Any]:
@@ -133,8 +144,8 @@ def _read(fact: Fact) -> dict[str, Any]:
 
 
 def known_in(told: dict[str, Any]) -> Known:
-    """From the column of `game_known`."""
-    paid = frozenset(tuple(key) for key in told["paid"] or ())
+    """From the column of `game_known`, or what came along."""
+    paid = frozenset(tuple(key) for key in told.get("paid") or ())
     return Known(player_in(told["player"], told["badges"]), paid, told["joins"] is True)
 
 
@@ -248,20 +259,25 @@ class Settlement:
                 publish(news)
 
     def _told(self) -> dict[str, Any]:
-        fact = self.fact
-        told: dict[str, Any] = {
+        fact, entries, player = self.fact, self._entries, self.player
+        sums = dict.fromkeys(CURRENCIES, 0)
+        for entry in entries:
+            sums[entry.currency] += entry.amount
+        return {
             "user_id": fact.user_id,
             "local_date": fact.local_date,
             "at": fact.at,
             "attempt_id": fact.attempt_id,
-            "entries": [entry.record() for entry in self._entries],
-            "player": self._changes,
+            "entries": orjson.dumps([entry.record() for entry in entries]).decode(),
+            "number": len(entries),
+            **sums,
+            "lesson_xp": self.day.xp - fact.day.xp,
+            "mended": self.day.mended - fact.day.mended,
+            "level": player.level,
+            **streak_columns(player.kept_streak),
+            "goals": self._goals,
+            "badges": self._badges,
         }
-        if self._goals:
-            told["goals"] = self._goals
-        if self._badges:
-            told["badges"] = self._badges
-        return told
 
 
 Effect = Callable[[Settlement], None]

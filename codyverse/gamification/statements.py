@@ -21,7 +21,12 @@ def _one(facts: list[Any]) -> Any:
     return facts[0]
 
 
-SETTLE = Call("game_pay(:told)", _one)
+SETTLE = Call(
+    "game_settled(:user_id, :local_date, :at, :attempt_id, cast(:entries as jsonb), :number, :xp, :coins, :gems, "
+    ":lesson_xp, :mended, :level, :streak, :best_streak, :streak_date, :days_learned, :freezes, :freeze_days, :kept_date, "
+    "cast(:goals as int[]), cast(:badges as text[]))",
+    _one,
+)
 """Write all that a fact brought: entries, the player's sums with them, goals that were reached, badges. What is there
 already was not reckoned with, and fails as a passing fault: the whole is done anew, and knows then."""
 

@@ -92,16 +92,20 @@ def _wanted() -> tuple[str, ...]:
     return getattr(view_asked(), "brings", ())
 
 
+def _path() -> dict[str, Any]:
+    return asked().view_args or {}
+
+
 def _of_session() -> Principal | None:
     token = session.get(TOKEN)
-    found = queries.principal_for_token(token, _wanted()) if isinstance(token, str) else None
+    found = queries.principal_for_token(token, _wanted(), _path()) if isinstance(token, str) else None
     if token is not None and found is None:
         session.pop(TOKEN, None)
     return found
 
 
 def _of_token(text: str) -> Principal | None:
-    found = tokens.principal_for_bearer(text, _wanted())
+    found = tokens.principal_for_bearer(text, _wanted(), _path())
     if found is None:
         return None
     who, to_be_noted = found

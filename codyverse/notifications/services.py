@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
@@ -83,18 +84,19 @@ def tell_with_it(news: News) -> None:
     put_down(_WRITE_NEWS, news)
 
 
-def _told(gathered: list[News]) -> list[dict[str, Any]] | None:
+def _told(gathered: list[News]) -> dict[str, Any] | None:
     readers = _readers(gathered)
     shown = {user_id: _shown(reader) for user_id, reader in readers.items() if reader is not None}
-    written = []
+    written, push = [], set()
     for news in gathered:
         reader = readers[news.user_id]
         if reader is None:
             continue
         is_shown = news.kind in shown[news.user_id]
-        push = is_shown and not rules.is_quiet(news.at, reader[0], *reader[3:])
-        written.append(news._asdict() | {"shown": is_shown, "push": push})
-    return written or None
+        if is_shown and not rules.is_quiet(news.at, reader[0], *reader[3:]):
+            push.add(news.user_id)
+        written.append(news._asdict() | {"shown": is_shown})
+    return {"news": orjson.dumps(written).decode(), "push": sorted(push)} if written else None
 
 
 def _shown(reader: list[Any]) -> frozenset[str]:
@@ -114,7 +116,7 @@ def _readers(gathered: list[News]) -> dict[int, list[Any] | None]:
     return found
 
 
-_WRITE_NEWS = Call(f"news_tell(:told, '{CHANNEL}')", _told)
+_WRITE_NEWS = Call(f"news_told(cast(:news as jsonb), cast(:push as bigint[]), '{CHANNEL}')", _told)
 
 
 def stir(user_id: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from codyverse.accounts.game_days import raise_game_date
+from codyverse.accounts.game_days import raise_game_date, reckoned_date
 from codyverse.core.asking import send_one
 from codyverse.core.clock import now
 from codyverse.core.database import session
@@ -25,6 +25,7 @@ from codyverse.courses import queries as courses
 from codyverse.courses.exercises import Verdict
 from codyverse.progress import rules, statements
 from codyverse.progress.events import DAY_COLUMNS, DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
+from codyverse.progress.seen import Seen, seen
 
 
 def start_attempt(user_id: int, lesson_id: int) -> int:
@@ -212,6 +213,11 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     `lesson_id` is told and the attempt is at another lesson.
     """
     at = now()
+    stood = seen(attempt_id)
+    if stood is not None and lesson_id in (None, stood.lesson_id):
+        finished = _complete_seen(user_id, stood, at)
+        if finished is not None:
+            return finished
     whose = {"user_id": user_id, "attempt_id": attempt_id}
     state = send_one(statements.LOCKED_ATTEMPT, whose)
     if state is None or lesson_id not in (None, state.lesson_id):
@@ -221,26 +227,44 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     if state.waiting:
         steps = "1 step still waits" if state.waiting == 1 else f"{state.waiting} steps still wait"
         raise Conflict(f"{steps} for an answer.", "ATTEMPT_INCOMPLETE")
-    return _complete(user_id, attempt_id, state, at)
+    finished = _complete(user_id, attempt_id, state, _when(user_id, state, at), statements.COMPLETE)
+    assert finished is not None
+    return finished
 
 
-def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> Finished:
+def _complete_seen(user_id: int, state: Seen, at: datetime) -> Finished | None:
+    """Finish it as it was seen; None, and nothing done, if something has happened since."""
+    today, owed = reckoned_date(
+        at, state.time_zone, state.day_start_hour, state.last_game_date, state.owed_until
+    )
+    changed = today != state.last_game_date
+    when = _closed(state, at, today) | {
+        "user_seen": state.user_seen,
+        "attempt_seen": state.attempt_seen,
+        "reached": today if changed else None,
+        "owed": owed if changed else None,
+    }
+    return _complete(user_id, state.attempt_id, state, when, statements.COMPLETE_SEEN)
+
+
+def _complete(
+    user_id: int, attempt_id: int, state: Any, when: dict[str, Any], source: str
+) -> Finished | None:
     score = rules.score(state.answered_right, state.asked)
     stored, before = rules.stored_score(score), state.best_score
-    when = _when(user_id, state, at)
+    values = when | {
+        "user_id": user_id,
+        "attempt_id": attempt_id,
+        "lesson_id": state.lesson_id,
+        "course_id": state.course_id,
+        "first_time": before is None,
+        "score": stored,
+        "distinct": int(state.last_local_date != when["local_date"]),
+    }
     with together():
-        day = _day_after(
-            "lesson",
-            statements.COMPLETE,
-            when,
-            user_id=user_id,
-            attempt_id=attempt_id,
-            lesson_id=state.lesson_id,
-            course_id=state.course_id,
-            first_time=before is None,
-            score=stored,
-            distinct=int(state.last_local_date != when["local_date"]),
-        )
+        row = keep("lesson", source, values)
+        if row is None:
+            return None
         publish(
             LessonCompleted(
                 user_id=user_id,
@@ -253,9 +277,9 @@ def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> Finish
                 previous_best=None if before is None else Fraction(before),
                 seconds=when["seconds"],
                 difficulty=state.difficulty,
-                at=at,
+                at=when["at"],
                 local_date=when["local_date"],
-                day=day,
+                day=DayTotals(*row[:DAY_COLUMNS]),
             )
         )
     return Finished(
@@ -267,7 +291,7 @@ def _complete(user_id: int, attempt_id: int, state: Any, at: datetime) -> Finish
         right=state.answered_right,
         asked=state.asked,
         seconds=when["seconds"],
-        completed_at=at,
+        completed_at=when["at"],
         local_date=when["local_date"],
     )
 
@@ -287,18 +311,23 @@ def _must_be_open(state: Any) -> None:
 
 
 def _when(user_id: int, state: Any, at: datetime) -> dict[str, Any]:
-    """The learner's date for an event at `at`, and the study time that it closes."""
+    """The learner's date for an event at `at`, kept if it is a new one, and the study time that the event closes."""
+    today = raise_game_date(
+        user_id,
+        at,
+        state.time_zone,
+        state.day_start_hour,
+        last=state.last_game_date,
+        owed=state.owed_until,
+    )
+    return _closed(state, at, today)
+
+
+def _closed(state: Any, at: datetime, today: date) -> dict[str, Any]:
     time = rules.study_time(state.seconds, state.counted_to, at, state.minutes)
     return {
         "at": at,
-        "local_date": raise_game_date(
-            user_id,
-            at,
-            state.time_zone,
-            state.day_start_hour,
-            last=state.last_game_date,
-            owed=state.owed_until,
-        ),
+        "local_date": today,
         "seconds": time.seconds,
         "added": time.added,
         "counted_to": time.counted_to,
@@ -307,7 +336,9 @@ def _when(user_id: int, state: Any, at: datetime) -> dict[str, Any]:
 
 def _day_after(kind: str, source: str, when: dict[str, Any], **values: Any) -> DayTotals:
     """Keep a fact; the day with it. What higher rooms have to know of it rides along."""
-    return DayTotals(*keep(kind, source, when | values)[:DAY_COLUMNS])
+    row = keep(kind, source, when | values)
+    assert row is not None
+    return DayTotals(*row[:DAY_COLUMNS])
 
 
 def _study(user_id: int, attempt_id: int, step_id: int, state: Any, at: datetime, **changed: Any) -> None:

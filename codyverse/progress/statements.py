@@ -70,6 +70,13 @@ COMPLETE = (
 """Finish an attempt: the attempt, the learner's standing with the lesson, the day; `whole_course`: with it every lesson is
 finished that the course offers."""
 
+COMPLETE_SEEN = (
+    "study_finish_seen(:user_id, :attempt_id, cast(:user_seen as xid), cast(:attempt_seen as xid), :lesson_id, :course_id, "
+    ":first_time, :at, :local_date, :reached, :owed, :score, :seconds, :added, :counted_to, :distinct)"
+)
+"""The same of an attempt that was seen without a lock: no row, and nothing done, if the learner's row is not as it was then.
+What takes the locks is the writing. `reached` is the learner's new date, if it is one."""
+
 STUDY = text(f"""
     with step as (
         update attempt_steps set done_at = :done_at, hints = :hints, draft = :draft

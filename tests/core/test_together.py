@@ -1,5 +1,7 @@
 """One fact and what follows from it: known once, written by one statement, or not at all."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +14,16 @@ from codyverse.core.together import Call, known, put_down, together
 NAMES = text("select display_name from users order by id")
 
 
-def names(values: list[Any]) -> Any:
-    return [value for value in values if value] or None
+def names_as(name: str) -> Callable[[list[Any]], dict[str, str] | None]:
+    def make(values: list[Any]) -> dict[str, str] | None:
+        worth = [value for value in values if value]
+        return {name: json.dumps(worth)} if worth else None
+
+    return make
 
 
-ONE = Call("jsonb_array_length(:told)", names)
-OTHER = Call("set_config('cody.told', cast(:told as text), true)", names)
+ONE = Call("jsonb_array_length(cast(:one as jsonb))", names_as("one"))
+OTHER = Call("set_config('cody.told', :other, true)", names_as("other"))
 
 
 @pytest.fixture

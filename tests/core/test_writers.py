@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 
 from codyverse.accounts.models import User
-from codyverse.core.asking import ask, ask_one, look, send, send_one
+from codyverse.core.asking import ask, ask_one, leave, look, send, send_one
 from codyverse.core.database import MOST_WRITERS, current_writer, db, savepoint, session, undo, unit_of_work
 from codyverse.core.holding import RECYCLED_AFTER_S, held_of
 from codyverse.core.libpq import words_of
@@ -241,3 +241,115 @@ def test_many_units_at_once_open_few_connections_and_all_are_kept(committed_app:
     assert eventually(lambda: ask_one(MINE).number <= most)
     db.engine.dispose()
     assert eventually(lambda: ask_one(MINE).number <= 1)
+
+
+# --- what is left for the commit ---
+
+
+def test_what_is_left_goes_with_the_commit(committed_app: Flask) -> None:
+    ada, bob = make_user(name="Ada"), make_user(name="Bob")
+    with unit_of_work():
+        send(RENAME, {"id": ada, "name": "Countess"})
+        leave(RENAME, {"id": bob, "name": "100 % Robert"})
+        writer = current_writer()
+        assert writer is not None
+        assert [each.text for each in writer.left] == [
+            "update users set display_name = %(name)s where id = %(id)s"
+        ]
+    assert (name_of(ada), name_of(bob)) == ("Countess", "100 % Robert")
+
+
+@pytest.mark.parametrize("how", ["sent", "asked", "by the session", "in a savepoint"])
+def test_whoever_asks_next_finds_what_was_left(committed_app: Flask, how: str) -> None:
+    ada = make_user(name="Ada")
+    name = text("select display_name from users where id = :id")
+    with unit_of_work():
+        send(PID)
+        leave(RENAME, {"id": ada, "name": "Countess"})
+        if how == "sent":
+            found = send_one(name, {"id": ada}).display_name
+        elif how == "asked":
+            found = ask_one(name, {"id": ada}).display_name
+        elif how == "by the session":
+            found = session.scalar(select(User.display_name).where(User.id == ada))
+        else:
+            with savepoint():
+                found = session.execute(name, {"id": ada}).scalar_one()
+        assert found == "Countess"
+    assert name_of(ada) == "Countess"
+
+
+def test_what_is_left_within_a_savepoint_is_undone_with_it(committed_app: Flask) -> None:
+    ada, bob = make_user(name="Ada"), make_user(name="Bob")
+
+    def fail_within() -> None:
+        with savepoint():
+            leave(RENAME, {"id": bob, "name": "Robert"})
+            raise RuntimeError("no")
+
+    with unit_of_work():
+        send(RENAME, {"id": ada, "name": "Countess"})
+        with pytest.raises(RuntimeError, match="no"):
+            fail_within()
+    assert (name_of(ada), name_of(bob)) == ("Countess", "Bob")
+
+
+def test_what_is_left_and_fails_keeps_nothing(committed_app: Flask) -> None:
+    ada = make_user(name="Ada")
+
+    def leave_what_fails() -> None:
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": "Countess"})
+            leave(BROKEN, {"id": ada})
+
+    with pytest.raises(IntegrityError) as told:
+        leave_what_fails()
+    assert "insert into users" in str(told.value)
+    assert name_of(ada) == "Ada"
+    with unit_of_work():
+        send(RENAME, {"id": ada, "name": "Later"})
+    assert name_of(ada) == "Later"
+
+
+def test_what_is_left_and_fails_in_passing_is_done_again(committed_app: Flask) -> None:
+    ada = make_user(name="Ada")
+    passing = text("do $$ begin raise exception 'again' using errcode = 'serialization_failure'; end $$")
+    tries: list[int] = []
+
+    def act() -> None:
+        tries.append(1)
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": f"Countess {len(tries)}"})
+            if len(tries) < 3:
+                leave(passing, {})
+
+    again(act)
+    assert (len(tries), name_of(ada)) == (3, "Countess 3")
+
+
+def test_what_was_left_is_forgotten_with_the_unit(committed_app: Flask) -> None:
+    ada = make_user(name="Ada")
+
+    def fail_later() -> None:
+        with unit_of_work():
+            send(PID)
+            leave(RENAME, {"id": ada, "name": "Countess"})
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        fail_later()
+    with unit_of_work():
+        send(PID)
+    assert name_of(ada) == "Ada"
+
+
+def test_alone_it_is_sent_at_once(committed_app: Flask) -> None:
+    """Without a statement before it there is no transaction yet, and nothing to save."""
+    ada = make_user(name="Ada")
+    with unit_of_work():
+        leave(RENAME, {"id": ada, "name": "Countess"})
+        writer = current_writer()
+        assert writer is not None
+        assert writer.left == []
+        assert writer.begun
+    assert name_of(ada) == "Countess"
