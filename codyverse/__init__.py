@@ -10,10 +10,10 @@ from whitenoise import WhiteNoise
 from codyverse import alerting, api, cli, http, web, wiring
 from codyverse.accounts import passwords
 from codyverse.core import cache, heartbeat, memory, replicas, resilience, statements
-from codyverse.core.asking import MOST_READERS
-from codyverse.core.database import MOST_WRITERS, db, limit_each_transaction, stored_json
+from codyverse.core.database import db, limit_each_transaction, stored_json
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
 from codyverse.core.health import memory_limit_of_machine
+from codyverse.core.holding import MOST_KEPT
 from codyverse.core.libpq import words_for
 from codyverse.core.telemetry import configure_logs
 from codyverse.http.lean import LeanCompress
@@ -54,9 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app,
         every=settings.metrics_every_s,
         threads=settings.web_threads,
-        pool_most=settings.pool_max
-        + min(settings.web_threads, MOST_READERS)
-        + min(settings.web_threads, MOST_WRITERS),
+        pool_most=settings.pool_max + min(settings.web_threads, MOST_KEPT),
         memory_limit=settings.memory_limit_mb * 2**20 or memory_limit_of_machine(),
     )
     statements.install(app)

@@ -23,12 +23,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from codyverse.archives import erasures
 from codyverse.backups import container, postgres, restoring
 from codyverse.core import cache, heartbeat, job_runs, replicas
-from codyverse.core.asking import MOST_READERS
 from codyverse.core.clock import now
-from codyverse.core.database import MOST_WRITERS, session
+from codyverse.core.database import session
 from codyverse.core.embedded import EmbeddedPostgresError
 from codyverse.core.embedded.programs import OLDEST_MAJOR
 from codyverse.core.errors import NotIdentified, Unavailable
+from codyverse.core.holding import MOST_KEPT
 from codyverse.core.oidc import Provider
 from codyverse.core.smtp import MailServer, NoMailServer, NotSent
 from codyverse.jobs import JOBS, Job
@@ -163,7 +163,7 @@ def _migrations() -> Finding:
 def _pool() -> Finding:
     settings = _settings()
     most = int(_ask("select current_setting('max_connections')::int as most").most) - SPARE_CONNECTIONS
-    kept = min(settings.web_threads, MOST_READERS) + min(settings.web_threads, MOST_WRITERS)
+    kept = min(settings.web_threads, MOST_KEPT)
     wanted = settings.web_workers * (settings.pool_max + kept) + OTHERS
     told = f"up to {wanted} connections are wanted, PostgreSQL gives {most}"
     if wanted > most:

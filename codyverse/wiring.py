@@ -33,7 +33,8 @@ OF_A_REVIEW = (BADGES_AND_LEVELS,)
 def install() -> None:
     """Connect everything; once per process, again is harmless."""
     ride_along(Rider("content", versions.COLUMN, versions.remember, always=True))
-    ride_along(seen.RIDER)
+    for each in seen.RIDERS:
+        ride_along(each)
     ride_along(Rider("standing", dashboard.MARK, dashboard.take_mark))
     for rider in (GAME_RIDER, whole_courses.RIDER, READER, outbox.RIDER):
         together.ride_along("lesson", rider)

@@ -9,7 +9,7 @@ import time
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -29,13 +29,11 @@ from codyverse.core.database import (
     reads_from,
     session,
 )
-from codyverse.core.holding import Holder
+from codyverse.core.holding import kept_of
 from codyverse.core.writer import Left
 
 Found = tuple[Any, ...]
 """A row: by place, or by name as an attribute."""
-MOST_READERS = 8
-"""Of one process, for each database that it reads from. More threads than that serve no request faster."""
 
 
 @dataclass(slots=True)
@@ -147,44 +145,34 @@ def _ask(source: Any, statement: Executable, values: Mapping[str, Any] | None) -
             has_session() and (session().in_transaction() or in_unit_of_work())
         ):
             return send(statement, values)
-        return _readers(source).ask(statement, values)
+        return _ask_alone(source, statement, values)
     except DBAPIError as fault:
         if fault.connection_invalidated and isinstance(source, Engine):
-            _readers(source).close_free()
+            kept_of(source).close_free()
         raise
 
 
-class _Readers(Holder):
-    """Connections of an engine on which each statement is a transaction of its own: at most MOST_READERS.
+def _ask_alone(source: Engine, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
+    """Each statement is a transaction of its own, on a connection that is kept.
 
     Behind a PgBouncer that lends for a transaction there are none: there only a transaction has a limit of time.
     Who finds none free, and may not open one more, takes one of the pool's for this once.
     """
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, MOST_READERS, isolation_level="AUTOCOMMIT")
-        self._root = engine
-
-    def ask(self, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:
-        if is_limited_by_transaction(self._root):
-            with self._root.connect() as lent, lent.begin():
-                return _send(lent, statement, values)
-        held = self.take()
-        if held is None:
-            with self._engine.connect() as lent:
-                return _send(lent, statement, values)
-        try:
-            found = _run(held.connection, held.cursor, statement, values)
-        except BaseException:
-            self.close(held)
-            raise
-        self._free.append(held)
-        return found
-
-
-@cache
-def _readers(engine: Engine) -> _Readers:
-    return _Readers(engine)
+    if is_limited_by_transaction(source):
+        with source.connect() as lent, lent.begin():
+            return _send(lent, statement, values)
+    kept = kept_of(source)
+    held = kept.take()
+    if held is None:
+        with source.execution_options(isolation_level="AUTOCOMMIT").connect() as lent:
+            return _send(lent, statement, values)
+    try:
+        found = _run(held.connection, held.cursor, statement, values)
+    except BaseException:
+        kept.close(held)
+        raise
+    kept.put_back(held)
+    return found
 
 
 def _send(connection: Connection, statement: Executable, values: Mapping[str, Any] | None) -> list[Any]:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -18,7 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from codyverse.core.holding import Holder
+from codyverse.core.holding import kept_of
 from codyverse.core.notes import notes, notes_or_none
 from codyverse.core.sqlstates import was_rolled_back
 from codyverse.core.writer import Writer
@@ -86,8 +85,6 @@ _DEPTH = "codyverse_unit_depth"
 _CONNECTION = "codyverse_unit_connection"
 _SENT = "codyverse_commit_was_sent"
 _WRITER = "codyverse_unit_writer"
-MOST_WRITERS = 8
-"""Units of work of one process at once that need no connection of the pool. More threads than that serve no request faster."""
 
 
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
@@ -157,16 +154,11 @@ def current_writer() -> Writer | None:
     primary = engine()
     if not isinstance(primary, Engine) or is_limited_by_transaction(primary):
         return None
-    held = _writers(primary).take()
+    held = kept_of(primary).take()
     if held is None:
         return None
     current.info[_WRITER] = writer = Writer(held, held.connection.begin())
     return writer
-
-
-@cache
-def _writers(primary: Engine) -> Holder:
-    return Holder(primary, MOST_WRITERS, isolation_level="AUTOCOMMIT")
 
 
 def _give_back(current: Session) -> None:
@@ -174,13 +166,13 @@ def _give_back(current: Session) -> None:
     writer: Writer | None = current.info.pop(_WRITER, None)
     if writer is None:
         return
-    broke, writers = writer.held.connection.invalidated, _writers(engine())
+    broke, kept = writer.held.connection.invalidated, kept_of(engine())
     if writer.held.connection.in_transaction():
-        writers.close(writer.held)
+        kept.close(writer.held)
     else:
-        writers.give(writer.held)
+        kept.give(writer.held)
     if broke:
-        writers.close_free()
+        kept.close_free()
 
 
 def undo() -> None:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
+MOST_KEPT = 8
+"""Of one process, for each database. More threads than that serve no request faster, and one thread uses one at a time."""
 RECYCLED_AFTER_S = 1800
 """As the pool does it: what has been open for longer is replaced, for addresses and servers change."""
 
@@ -77,6 +80,10 @@ class Holder:
         else:
             self.close(held)
 
+    def put_back(self, held: Held) -> None:
+        """Back again after a statement that went well, which leaves it as it was."""
+        self._free.append(held)
+
     def close_free(self) -> None:
         """Close those that nobody uses: beside a connection that broke they have most likely broken too."""
         with suppress(IndexError):
@@ -99,6 +106,14 @@ class Holder:
         """How many are in use, and how many wait for it."""
         idle = len(self._free)
         return max(0, self._open - idle), idle
+
+
+@cache
+def kept_of(engine: Engine) -> Holder:
+    """The connections of this engine on which each statement is a transaction of its own, unless somebody says `begin`: for
+    readers and writers alike, so that a request that finds out who acts and then writes stays with one process of PostgreSQL,
+    whose memory is warm from it."""
+    return Holder(engine, MOST_KEPT, isolation_level="AUTOCOMMIT")
 
 
 _HOLDERS: "WeakKeyDictionary[Engine, list[Holder]]" = WeakKeyDictionary()

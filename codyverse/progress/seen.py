@@ -1,18 +1,20 @@
-"""An attempt as it was seen without a lock, by the statement that found out who acts.
+"""An attempt, or a step of it, as it was seen without a lock, by the statement that found out who acts.
 
-Whoever finishes it writes only if the learner's row and the attempt's are still the versions that were seen (`xmin`): every
-event of study writes both. So nothing has to be read again under a lock, and what was seen is as good as what is locked.
+Whoever finishes or answers it writes only if the learner's row and the attempt's are still the versions that were seen
+(`xmin`): every event of study writes both. So nothing has to be read again under a lock, and what was seen is as good as
+what is locked. It is used once: whoever begins anew reads under the lock.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from codyverse.accounts.riders import Rider
 from codyverse.core.database import noted
 
-ATTEMPT = "attempt"
-_SEEN = "codyverse_attempt_seen"
+ATTEMPT, STEP = "attempt", "step"
 
 
 class Seen(NamedTuple):
@@ -40,17 +42,49 @@ class Seen(NamedTuple):
     last_local_date: date | None
 
 
-def take(told: list[Any] | None) -> None:
-    """Keep it until it is used, which is once: whoever begins anew reads under the lock."""
-    noted()[_SEEN] = told
+class SeenStep(NamedTuple):
+    """What `study_step_seen` tells of a step of the attempt that is open at a lesson: as `study_step`, with the versions."""
+
+    attempt_id: int
+    step_id: int
+    user_seen: str
+    attempt_seen: str
+    time_zone: str
+    day_start_hour: int
+    last_game_date: date | None
+    owed_until: datetime | None
+    lesson_id: int
+    seed: int
+    seconds: int
+    counted_to: datetime
+    revision_id: int
+    asks: bool
+    tries: int
+    solved: bool
+    hints: int
+    exercise: dict[str, Any] | None
+    minutes: int
+    met_before: bool
 
 
-RIDER = Rider(ATTEMPT, "study_seen(users.id, :attempt_id)", take, needs=("attempt_id",))
+def _keep(name: str) -> Callable[[list[Any] | None], None]:
+    return partial(_take, f"codyverse_seen_{name}")
+
+
+def _take(name: str, told: list[Any] | None) -> None:
+    noted()[name] = told
+
+
+take, take_step = _keep(ATTEMPT), _keep(STEP)
+RIDERS = (
+    Rider(ATTEMPT, "study_seen(users.id, :attempt_id)", take, needs=("attempt_id",)),
+    Rider(STEP, "study_step_seen(users.id, :lesson_id, :step_id)", take_step, needs=("lesson_id", "step_id")),
+)
 
 
 def seen(attempt_id: int) -> Seen | None:
     """This attempt, if it was seen and can be finished as it is; asked again, None."""
-    told = noted().pop(_SEEN, None)
+    told = noted().pop(f"codyverse_seen_{ATTEMPT}", None)
     if told is None or told[0] != attempt_id:
         return None
     found = Seen(*told)
@@ -62,6 +96,25 @@ def seen(attempt_id: int) -> Seen | None:
         counted_to=datetime.fromisoformat(told[9]),
         best_score=None if told[18] is None else Decimal(told[18]),
         last_local_date=_date(told[19]),
+    )
+
+
+def seen_step(lesson_id: int, step_id: int, try_no: int) -> SeenStep | None:
+    """This step in the attempt that is open at this lesson, if it was seen and can be answered so; asked again, None."""
+    told = noted().pop(f"codyverse_seen_{STEP}", None)
+    if told is None:
+        return None
+    found = SeenStep(*told)
+    if (
+        (found.lesson_id, found.step_id) != (lesson_id, step_id)
+        or not found.asks
+        or try_no != found.tries + 1
+    ):
+        return None
+    return found._replace(
+        last_game_date=_date(told[6]),
+        owed_until=_moment(told[7]),
+        counted_to=datetime.fromisoformat(told[11]),
     )
 
 

@@ -25,7 +25,7 @@ from codyverse.courses import queries as courses
 from codyverse.courses.exercises import Verdict
 from codyverse.progress import rules, statements
 from codyverse.progress.events import DAY_COLUMNS, DayTotals, LessonCompleted, StepAnswered, StudyTimeGrew
-from codyverse.progress.seen import Seen, seen
+from codyverse.progress.seen import Seen, SeenStep, seen, seen_step
 
 
 def start_attempt(user_id: int, lesson_id: int) -> int:
@@ -77,6 +77,9 @@ def answer_step(user_id: int, attempt_id: int, step_id: int, try_no: int, given:
 
 def answer_open_step(user_id: int, lesson_id: int, step_id: int, try_no: int, given: Any) -> int:
     """The same in the attempt that is open at this lesson, whichever it is; its id. Raises NotFound if none is."""
+    stood = seen_step(lesson_id, step_id, try_no)
+    if stood is not None and _grade(user_id, stood, step_id, try_no, given) is not None:
+        return stood.attempt_id
     which = {"user_id": user_id, "lesson_id": lesson_id, "step_id": step_id}
     state = send_one(statements.LOCKED_OPEN_STEP, which)
     if state is None:
@@ -86,44 +89,56 @@ def answer_open_step(user_id: int, lesson_id: int, step_id: int, try_no: int, gi
 
 
 def _answer(user_id: int, state: Any, step_id: int, try_no: int, given: Any) -> Verdict:
-    at, attempt_id = now(), state.attempt_id
     if not state.asks:
         raise Invalid({"stepId": ["This step asks nothing."]})
-    answer = exercises.decode(state.exercise, rules.attempt_key(state.seed), given)
     if 1 <= try_no <= state.tries:
-        return _replayed(state, attempt_id, step_id, try_no, answer)
+        return _replayed(state, step_id, try_no, given)
+    exercises.decode(
+        state.exercise, rules.attempt_key(state.seed), given
+    )  # says first what is no answer at all
     _must_be_open(state)
     if try_no != state.tries + 1:
         raise Conflict(f"The next try at this step is number {state.tries + 1}.")
-    verdict = exercises.grade(state.exercise, answer)
-    first_try = verdict.correct and try_no == 1 and not state.met_before
-    when = _when(user_id, state, at)
-    gap = max(timedelta(0), at - state.counted_to)
-    with together():
-        day = _day_after(
-            "study",
-            statements.ANSWER,
-            when,
-            user_id=user_id,
-            attempt_id=attempt_id,
-            step_id=step_id,
-            revision_id=state.revision_id,
-            try_no=try_no,
-            answer=orjson.dumps(answer).decode(),
-            correct=verdict.correct,
-            hints=state.hints,
-            gap=min(int(gap.total_seconds()), 2**31 - 1),
-            counts=int(not state.solved),
-            counts_right=int(verdict.correct and not state.solved),
-            counts_first=int(first_try),
-        )
-        told = (state.lesson_id, attempt_id, step_id, verdict.correct, first_try)
-        publish(StepAnswered(user_id, *told, at, when["local_date"], day))
+    verdict = _grade(user_id, state, step_id, try_no, given)
+    assert verdict is not None
     return verdict
 
 
-def _replayed(state: Any, attempt_id: int, step_id: int, try_no: int, answer: dict[str, Any]) -> Verdict:
-    which = {"attempt_id": attempt_id, "step_id": step_id, "try_no": try_no}
+def _grade(user_id: int, state: Any, step_id: int, try_no: int, given: Any) -> Verdict | None:
+    """Grade the next try and keep it; None, and nothing done, if the step was only seen and something has happened since."""
+    at = now()
+    answer = exercises.decode(state.exercise, rules.attempt_key(state.seed), given)
+    verdict = exercises.grade(state.exercise, answer)
+    first_try = verdict.correct and try_no == 1 and not state.met_before
+    is_seen = isinstance(state, SeenStep)
+    when = _when_seen(state, at) if is_seen else _when(user_id, state, at)
+    gap = max(timedelta(0), at - state.counted_to)
+    values = when | {
+        "user_id": user_id,
+        "attempt_id": state.attempt_id,
+        "step_id": step_id,
+        "revision_id": state.revision_id,
+        "try_no": try_no,
+        "answer": orjson.dumps(answer).decode(),
+        "correct": verdict.correct,
+        "hints": state.hints,
+        "gap": min(int(gap.total_seconds()), 2**31 - 1),
+        "counts": int(not state.solved),
+        "counts_right": int(verdict.correct and not state.solved),
+        "counts_first": int(first_try),
+    }
+    with together():
+        row = keep("study", statements.ANSWER_SEEN if is_seen else statements.ANSWER, values)
+        if row is None:
+            return None
+        told = (state.lesson_id, state.attempt_id, step_id, verdict.correct, first_try)
+        publish(StepAnswered(user_id, *told, at, when["local_date"], DayTotals(*row[:DAY_COLUMNS])))
+    return verdict
+
+
+def _replayed(state: Any, step_id: int, try_no: int, given: Any) -> Verdict:
+    answer = exercises.decode(state.exercise, rules.attempt_key(state.seed), given)
+    which = {"attempt_id": state.attempt_id, "step_id": step_id, "try_no": try_no}
     before = session.connection().execute(statements.GIVEN_ANSWER, which).scalar_one()
     if before != answer:
         raise Conflict(
@@ -215,7 +230,7 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     at = now()
     stood = seen(attempt_id)
     if stood is not None and lesson_id in (None, stood.lesson_id):
-        finished = _complete_seen(user_id, stood, at)
+        finished = _complete(user_id, attempt_id, stood, _when_seen(stood, at), statements.COMPLETE_SEEN)
         if finished is not None:
             return finished
     whose = {"user_id": user_id, "attempt_id": attempt_id}
@@ -230,21 +245,6 @@ def complete_attempt(user_id: int, attempt_id: int, lesson_id: int | None = None
     finished = _complete(user_id, attempt_id, state, _when(user_id, state, at), statements.COMPLETE)
     assert finished is not None
     return finished
-
-
-def _complete_seen(user_id: int, state: Seen, at: datetime) -> Finished | None:
-    """Finish it as it was seen; None, and nothing done, if something has happened since."""
-    today, owed = reckoned_date(
-        at, state.time_zone, state.day_start_hour, state.last_game_date, state.owed_until
-    )
-    changed = today != state.last_game_date
-    when = _closed(state, at, today) | {
-        "user_seen": state.user_seen,
-        "attempt_seen": state.attempt_seen,
-        "reached": today if changed else None,
-        "owed": owed if changed else None,
-    }
-    return _complete(user_id, state.attempt_id, state, when, statements.COMPLETE_SEEN)
 
 
 def _complete(
@@ -323,6 +323,20 @@ def _when(user_id: int, state: Any, at: datetime) -> dict[str, Any]:
     return _closed(state, at, today)
 
 
+def _when_seen(state: Seen | SeenStep, at: datetime) -> dict[str, Any]:
+    """The same where nothing is locked yet: a new date is kept by the statement that writes all the rest, if nothing has
+    happened since."""
+    told = (at, state.time_zone, state.day_start_hour, state.last_game_date, state.owed_until)
+    today, owed = reckoned_date(*told)
+    is_new = today != state.last_game_date
+    return _closed(state, at, today) | {
+        "user_seen": state.user_seen,
+        "attempt_seen": state.attempt_seen,
+        "reached": today if is_new else None,
+        "owed": owed if is_new else None,
+    }
+
+
 def _closed(state: Any, at: datetime, today: date) -> dict[str, Any]:
     time = rules.study_time(state.seconds, state.counted_to, at, state.minutes)
     return {
@@ -332,13 +346,6 @@ def _closed(state: Any, at: datetime, today: date) -> dict[str, Any]:
         "added": time.added,
         "counted_to": time.counted_to,
     }
-
-
-def _day_after(kind: str, source: str, when: dict[str, Any], **values: Any) -> DayTotals:
-    """Keep a fact; the day with it. What higher rooms have to know of it rides along."""
-    row = keep(kind, source, when | values)
-    assert row is not None
-    return DayTotals(*row[:DAY_COLUMNS])
 
 
 def _study(user_id: int, attempt_id: int, step_id: int, state: Any, at: datetime, **changed: Any) -> None:

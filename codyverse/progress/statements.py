@@ -63,6 +63,14 @@ ANSWER = (
 )
 """Keep a graded answer: the answer, its step, the study time, the day."""
 
+ANSWER_SEEN = (
+    "study_answer_seen(:user_id, :attempt_id, cast(:user_seen as xid), cast(:attempt_seen as xid), :step_id, :revision_id, "
+    ":try_no, cast(:answer as jsonb), :correct, :hints, :gap, :at, :local_date, :reached, :owed, :seconds, :added, "
+    ":counted_to, :counts, :counts_right, :counts_first)"
+)
+"""The same in an attempt that was seen without a lock: no row, and nothing done, if the learner's row is not as it was then.
+What takes the locks is the writing. `reached` is the learner's new date, if it is one."""
+
 COMPLETE = (
     "study_finish(:user_id, :attempt_id, :lesson_id, :course_id, :first_time, :at, :local_date, :score, :seconds, "
     ":added, :counted_to, :distinct)"
@@ -74,8 +82,7 @@ COMPLETE_SEEN = (
     "study_finish_seen(:user_id, :attempt_id, cast(:user_seen as xid), cast(:attempt_seen as xid), :lesson_id, :course_id, "
     ":first_time, :at, :local_date, :reached, :owed, :score, :seconds, :added, :counted_to, :distinct)"
 )
-"""The same of an attempt that was seen without a lock: no row, and nothing done, if the learner's row is not as it was then.
-What takes the locks is the writing. `reached` is the learner's new date, if it is one."""
+"""The same of an attempt that was seen without a lock, as `ANSWER_SEEN`."""
 
 STUDY = text(f"""
     with step as (

@@ -18,7 +18,7 @@ from codyverse.http.access import access, principal
 from codyverse.http.away import opens_while_away
 from codyverse.http.repeating import harmless_again
 from codyverse.notifications.dashboard import player_with_head
-from codyverse.progress import queries, services
+from codyverse.progress import queries, seen, services
 from codyverse.web import answers, htmx
 from codyverse.web.render import fragment, page
 
@@ -96,7 +96,7 @@ def start(lesson_id: int) -> Response:
 
 
 @bp.post("/<id:lesson_id>/steps/<id:step_id>/answer")
-@access("learner")
+@access("learner", brings=(seen.STEP,))
 @harmless_again
 def answer(lesson_id: int, step_id: int) -> Response:
     """Grade an answer and show the verdict; what cannot be graded comes back with the reason."""

@@ -1,4 +1,4 @@
-"""who acts comes with the attempt that is to be finished, and a lesson ends in one step if that is still as it was seen
+"""who acts comes with the attempt or the step, and an answer and an end are one step if that is still as it was seen
 
 Functions of the version before stay: it may still be serving while this one begins.
 """
@@ -121,6 +121,73 @@ begin
               )
     );
     return next;
+end $$
+"""  # noqa: S608 - only the columns above
+
+_STEP_SEEN = """
+create function study_step_seen(p_user bigint, p_lesson bigint, p_step bigint) returns jsonb language plpgsql stable {HOW} as $$
+begin
+    return (
+        select jsonb_build_array(
+            attempts.id, step.step_id, users.xmin::text, attempts.xmin::text, users.time_zone, users.day_start_hour,
+            users.last_game_date, users.owed_until, attempts.lesson_id, attempts.seed, attempts.seconds,
+            greatest(attempts.last_event_at, users.studied_until), step.revision_id, step.asks, step.tries, step.solved,
+            step.hints, revision.exercise, lessons.minutes,
+            exists (
+                select from answers
+                where answers.user_id = users.id and answers.step_id = step.step_id and answers.attempt_id <> attempts.id
+            ))
+        from users
+        join attempts on attempts.user_id = users.id
+        join attempt_steps as step on step.attempt_id = attempts.id
+        join step_revisions as revision on revision.id = step.revision_id
+        join lessons on lessons.id = attempts.lesson_id
+        where users.id = p_user and step.step_id = p_step and attempts.lesson_id = p_lesson
+            and attempts.completed_at is null
+    );
+end $$
+"""
+
+_ANSWER = f"""
+create function study_answer_seen(
+    p_user bigint, p_attempt bigint, p_user_seen xid, p_attempt_seen xid, p_step bigint, p_revision bigint, p_try int,
+    p_answer jsonb, p_correct boolean, p_hints int, p_gap int, p_at timestamptz, p_date date, p_reached date,
+    p_owed timestamptz, p_seconds int, p_added int, p_counted_to timestamptz, p_counts int, p_counts_right int,
+    p_counts_first int
+) returns table ({_DAY}) language plpgsql {{HOW}} as $$
+#variable_conflict use_column
+begin
+    update users set
+        studied_until = p_counted_to,
+        last_game_date = coalesce(p_reached, last_game_date),
+        owed_until = case when p_reached is null then owed_until else p_owed end
+    where id = p_user and xmin = p_user_seen;
+    if not found then
+        return;
+    end if;
+    update attempts set seconds = p_seconds, last_event_at = p_counted_to where id = p_attempt and xmin = p_attempt_seen;
+    if not found then
+        raise exception 'the attempt was changed meanwhile' using errcode = 'serialization_failure';
+    end if;
+    return query
+    with given as (
+        insert into answers (attempt_id, user_id, step_id, revision_id, try_no, answer, correct, hints, seconds,
+                             local_date, created_at)
+        values (p_attempt, p_user, p_step, p_revision, p_try, p_answer, p_correct, p_hints, p_gap, p_date, p_at)
+    ), step as (
+        update attempt_steps
+        set tries = p_try, first_correct = coalesce(first_correct, p_correct), solved = solved or p_correct,
+            done_at = coalesce(done_at, p_at), draft = null
+        where attempt_id = p_attempt and step_id = p_step
+    )
+    insert into activity_days as day (user_id, local_date, answers, correct, first_try, seconds)
+    values (p_user, p_date, p_counts, p_counts_right, p_counts_first, p_added)
+    on conflict (user_id, local_date) do update set
+        answers = day.answers + excluded.answers,
+        correct = day.correct + excluded.correct,
+        first_try = day.first_try + excluded.first_try,
+        seconds = day.seconds + excluded.seconds
+    returning {_DAY_COLUMNS};
 end $$
 """  # noqa: S608 - only the columns above
 
@@ -275,6 +342,11 @@ FUNCTIONS = {
         "study_finish_seen(bigint, bigint, xid, xid, bigint, bigint, boolean, timestamptz, date, date, timestamptz, numeric, "
         "int, int, timestamptz, int)"
     ): _FINISH,
+    "study_step_seen(bigint, bigint, bigint)": _STEP_SEEN,
+    (
+        "study_answer_seen(bigint, bigint, xid, xid, bigint, bigint, int, jsonb, boolean, int, int, timestamptz, date, date, "
+        "timestamptz, int, int, timestamptz, int, int, int)"
+    ): _ANSWER,
     "game_of_lesson(bigint, date, bigint, bigint, boolean, boolean, boolean, jsonb)": _OF_LESSON,
     (
         "game_settled(bigint, date, timestamptz, bigint, jsonb, int, int, int, int, int, int, int, int, int, date, int, int, "

@@ -10,8 +10,9 @@ from sqlalchemy import Integer, Numeric, Text, bindparam, cast, column, func, li
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from codyverse.core.asking import MOST_READERS, ask, ask_one, look
+from codyverse.core.asking import ask, ask_one, look
 from codyverse.core.database import count_statements, db, limit_each_transaction, session, unit_of_work
+from codyverse.core.holding import MOST_KEPT
 from tests.factories import make_user
 from tests.waiting import eventually
 
@@ -130,11 +131,11 @@ def test_many_at_once_open_few_connections_and_all_are_answered(committed_app: F
         with committed_app.app_context():
             return int(ask_one(slow).pid)
 
-    with ThreadPoolExecutor(4 * MOST_READERS) as pool:
-        pids = list(pool.map(one, range(4 * MOST_READERS)))
-    assert len(pids) == 4 * MOST_READERS
+    with ThreadPoolExecutor(4 * MOST_KEPT) as pool:
+        pids = list(pool.map(one, range(4 * MOST_KEPT)))
+    assert len(pids) == 4 * MOST_KEPT
     kept = text("select count(*) from pg_stat_activity where datname = current_database()")
-    most = MOST_READERS + committed_app.extensions["settings"].pool_size
+    most = MOST_KEPT + committed_app.extensions["settings"].pool_size
     assert eventually(lambda: ask(kept)[0].count <= most)
     db.engine.dispose()
     assert eventually(lambda: ask(kept)[0].count <= 1)

@@ -11,9 +11,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 
 from codyverse.accounts.models import User
-from codyverse.core.asking import ask, ask_one, leave, look, send, send_one
-from codyverse.core.database import MOST_WRITERS, current_writer, db, savepoint, session, undo, unit_of_work
-from codyverse.core.holding import RECYCLED_AFTER_S, held_of
+from codyverse.core.asking import ask_one, leave, look, send, send_one
+from codyverse.core.database import current_writer, db, savepoint, session, undo, unit_of_work
+from codyverse.core.holding import MOST_KEPT, RECYCLED_AFTER_S, held_of
 from codyverse.core.libpq import words_of
 from codyverse.core.resilience import again
 from tests.api.conftest import actor
@@ -25,6 +25,16 @@ RENAME = text("update users set display_name = :name where id = :id")
 BROKEN = text("insert into users select * from users where id = :id")
 KILL = text("select pg_terminate_backend(:pid)")
 MINE = text("select count(*) as number from pg_stat_activity where datname = current_database()")
+
+
+def kill(app: Flask, pid: int) -> None:
+    """End a connection from one that is none of the application's."""
+    with (
+        closing(psycopg2.connect(**words_of(app.extensions["settings"].database_url))) as other,
+        other,
+        other.cursor() as cursor,
+    ):
+        cursor.execute("select pg_terminate_backend(%s)", (pid,))
 
 
 def name_of(user_id: int) -> str:
@@ -177,11 +187,11 @@ def test_what_is_kept_is_counted_and_replaced_after_a_while(committed_app: Flask
 def test_a_token_is_looked_up_again_where_its_connection_broke(committed_app: Flask) -> None:
     ada = actor(committed_app, "ada@example.org", "Ada")
     ada.program.get("/users/me")
-    kill = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
+    kill_all = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
     session.remove()
     url = committed_app.extensions["settings"].database_url
     with closing(psycopg2.connect(**words_of(url))) as other, other, other.cursor() as cursor:
-        cursor.execute(kill)
+        cursor.execute(kill_all)
     assert ada.program.get("/users/me").status == 200
 
 
@@ -194,7 +204,7 @@ def test_a_connection_that_broke_between_two_units_is_met_once(committed_app: Fl
 
     with unit_of_work():
         gone = send_one(PID).pid
-    ask(KILL, {"pid": gone})
+    kill(committed_app, gone)
     with pytest.raises(DBAPIError) as told:
         rename()
     assert told.value.connection_invalidated
@@ -225,7 +235,7 @@ def test_a_connection_that_breaks_within_leaves_nothing(committed_app: Flask) ->
 
 def test_many_units_at_once_open_few_connections_and_all_are_kept(committed_app: Flask) -> None:
     people = [
-        make_user(email=f"learner{number}@example.org", name="Before") for number in range(4 * MOST_WRITERS)
+        make_user(email=f"learner{number}@example.org", name="Before") for number in range(4 * MOST_KEPT)
     ]
     nap = text("select 1 as one from pg_sleep(0.1)")
 
@@ -237,7 +247,7 @@ def test_many_units_at_once_open_few_connections_and_all_are_kept(committed_app:
     with ThreadPoolExecutor(len(people)) as pool:
         list(pool.map(rename, people))
     assert {name_of(each) for each in people} == {"After"}
-    most = 2 * MOST_WRITERS + committed_app.extensions["settings"].pool_size
+    most = MOST_KEPT + committed_app.extensions["settings"].pool_size
     assert eventually(lambda: ask_one(MINE).number <= most)
     db.engine.dispose()
     assert eventually(lambda: ask_one(MINE).number <= 1)

@@ -156,3 +156,86 @@ def test_it_is_used_once(ada: int) -> None:
     look(ada, attempt_id)
     assert seen.seen(attempt_id) is not None
     assert seen.seen(attempt_id) is None
+
+
+# --- a step ---
+
+TOLD_STEP = text("select study_step_seen(:user_id, :lesson_id, :step_id)")
+ANSWERED = text("""
+    select answers.try_no, answers.correct, answers.hints, answers.seconds, answers.local_date, step.tries, step.first_correct,
+           step.solved, step.done_at, step.draft
+    from answers join attempt_steps as step using (attempt_id, step_id) where answers.user_id = :user_id order by answers.id
+""")
+
+
+def look_at_step(user_id: int, lesson_id: int, step_id: int) -> None:
+    values = {"user_id": user_id, "lesson_id": lesson_id, "step_id": step_id}
+    seen.take_step(session.execute(TOLD_STEP, values).scalar())
+
+
+def answer_open(user_id: int, lesson_id: int, step: Any, try_no: int = 1, *, right: bool = True) -> int:
+    with unit_of_work():
+        given = step.right if right else step.wrong
+        return services.answer_open_step(user_id, lesson_id, step.step_id, try_no, given)
+
+
+def test_an_answer_is_kept_as_under_the_lock(ada: int, clock) -> None:
+    """The first one of a day too, with a draft and a hint before it, and a second try."""
+    [lesson] = make_course(Plan(asks=2, minutes=30))
+    ben = make_user(name="Ben", email="ben@example.org")
+    rows = {}
+    for who in (ada, ben):
+        clock.move_to(NOON, tick=False)
+        attempt_id = start(who, lesson)
+        first, second = asking(attempt_id)
+        with unit_of_work():
+            services.take_hint(who, attempt_id, first.step_id, 1)
+            services.save_draft(who, attempt_id, first.step_id, first.wrong)
+        for step, try_no, right in ((first, 1, False), (first, 2, True), (second, 1, True)):
+            clock.shift(timedelta(days=try_no - 1, seconds=31))
+            if who == ada:
+                look_at_step(who, lesson, step.step_id)
+                assert seen.seen_step(lesson, step.step_id, try_no) is not None
+                look_at_step(who, lesson, step.step_id)
+            assert answer_open(who, lesson, step, try_no, right=right) == attempt_id
+        told = session.execute(ANSWERED, {"user_id": who}).mappings().all()
+        rows[who] = ([dict(each) for each in told], written(who, lesson))
+    assert rows[ada] == rows[ben]
+
+
+def test_a_step_that_was_answered_since_is_a_conflict_or_the_same_again(ada: int) -> None:
+    [lesson] = make_course(Plan(asks=1))
+    attempt_id = start(ada, lesson)
+    [step] = asking(attempt_id)
+    values = {"user_id": ada, "lesson_id": lesson, "step_id": step.step_id}
+    told = session.execute(TOLD_STEP, values).scalar()
+    answer(ada, attempt_id, step, right=False)
+    before = written(ada, lesson)
+    seen.take_step(told)
+    assert answer_open(ada, lesson, step, right=False) == attempt_id  # the same, sent twice
+    seen.take_step(told)
+    with pytest.raises(Conflict):
+        answer_open(ada, lesson, step, right=True)
+    assert written(ada, lesson) == before
+
+
+def test_what_came_between_is_not_lost_by_an_answer(ada: int) -> None:
+    """A hint that was taken meanwhile is told with the answer."""
+    [lesson] = make_course(Plan(asks=1))
+    attempt_id = start(ada, lesson)
+    [step] = asking(attempt_id)
+    look_at_step(ada, lesson, step.step_id)
+    with unit_of_work():
+        services.take_hint(ada, attempt_id, step.step_id, 1)
+    answer_open(ada, lesson, step)
+    assert session.execute(ANSWERED, {"user_id": ada}).mappings().one()["hints"] == 1
+
+
+def test_a_step_of_another_lesson_or_person_is_not_seen(ada: int) -> None:
+    [lesson, other] = make_course(Plan(asks=1), Plan(asks=1))
+    [step] = asking(start(ada, lesson))
+    for who, where in ((make_user(name="Ben", email="ben@example.org"), lesson), (ada, other)):
+        look_at_step(who, where, step.step_id)
+        assert seen.seen_step(where, step.step_id, 1) is None
+    look_at_step(ada, lesson, step.step_id)
+    assert seen.seen_step(lesson, step.step_id, 2) is None
