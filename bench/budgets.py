@@ -20,7 +20,7 @@ import psutil
 from bench import load
 from bench.ends import ends_of_lessons
 from bench.limits import Limit, selects_of_page
-from bench.people import crowd, open_lessons
+from bench.people import after_first_lesson, crowd, open_lessons
 from bench.report import Report, table
 from bench.serving import PAGES, ROOT, Server, prepare, served
 from bench.starts import MOST_S, second_start
@@ -165,21 +165,26 @@ def measure() -> Report:
             url, 0, {key: value for key, value in more.items() if key != "PROMETHEUS_MULTIPROC_DIR"}
         )
         people = crowd(app, LEARNERS)
-        writers = people[: 2 * (ROUNDS * WRITES + WARM)]
-        half = len(writers) // 2
-        answers = [answer(each) for each in open_lessons(app, writers[:half], answered=False)]
-        ends = [completion(each) for each in open_lessons(app, writers[half:], answered=True)]
+        number = ROUNDS * WRITES + WARM
+        writers = people[: 3 * number]
+        answers = [answer(each) for each in open_lessons(app, writers[:number], answered=False)]
+        ends = [completion(each) for each in open_lessons(app, writers[number : 2 * number], answered=True)]
+        experienced = after_first_lesson(app, writers[2 * number :])
+        later = [completion(each) for each in open_lessons(app, experienced, answered=True, done=1)]
         with served(url, OURS, more) as ours, served(url, THEIRS, more) as bare, on_one_core():
             site = Site(ours, bare)
             time.sleep(2)
             few, others = people[-FEW:], people[len(writers) : -FEW]
             fresh = once(dashboards(others)(len(others)))
             read = (dashboards(few), fresh, pages(others))
-            rows = [Found(each) for each in budgets(_tag(ours.port), read, (once(answers), once(ends)))]
+            rows = [
+                Found(each)
+                for each in budgets(_tag(ours.port), read, (once(answers), once(ends), once(later)))
+            ]
             load.closed(ours.port, dashboards(few)(2 * PROCESSES * FEW), 200)
             load.closed(ours.port, get("/api/courses")(200), 200)
             load.closed(ours.port, pages(few)(WARM), 200)
-            for store in (answers, ends):
+            for store in (answers, ends, later):
                 load.closed(ours.port, once(store)(WARM), 200)
             for _ in range(ROUNDS):
                 for each in rows:
@@ -190,8 +195,9 @@ def measure() -> Report:
     return report(rows, limits, waits, memory, second_start())
 
 
-def budgets(tag: str, read: tuple[Make, Make, Make], written: tuple[Make, Make]) -> list[Budget]:
-    """The rows of the table: of what is read the API's dashboard kept and not kept, and the page; an answer, an end."""
+def budgets(tag: str, read: tuple[Make, Make, Make], written: tuple[Make, Make, Make]) -> list[Budget]:
+    """The rows of the table: of what is read the API's dashboard kept and not kept, and the page; an answer, the end of a
+    learner's first lesson, which brings more than any other, and of the second one."""
     kept, fresh, page = read
     return [
         Budget("GET /health", get("/health"), web=200, statements=0),
@@ -201,7 +207,8 @@ def budgets(tag: str, read: tuple[Make, Make, Make], written: tuple[Make, Make])
         Budget(f"API dashboard, not kept ({LEARNERS:,} learners)", fresh, web=1000, statements=4),
         Budget("the dashboard's page", page, web=1500, statements=6, each=300),
         Budget("an answer to a step (htmx)", written[0], web=1800, statements=6, each=WRITES),
-        Budget("a completion (API)", written[1], web=1000, database=700, each=WRITES),
+        Budget("a completion (API), of a first lesson", written[1], web=1000, database=700, each=WRITES),
+        Budget("the same, of a second lesson", written[2], web=1000, database=700, each=WRITES),
     ]
 
 

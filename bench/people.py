@@ -38,7 +38,7 @@ _SESSIONS = text("""
     select given.hash, given.user_id, 'bench', now(), now()
     from unnest(cast(:ids as bigint[]), cast(:hashes as bytea[])) as given (user_id, hash)
 """)
-_LESSON = text("select min(id) from lessons where retired_at is null")
+_LESSON = text("select id from lessons where retired_at is null order by id offset :done limit 1")
 _STEP = text("""
     select step.step_id from attempt_steps as step join step_revisions as revision on revision.id = step.revision_id
     where step.attempt_id = :attempt and revision.kind = 'choice' order by step.position limit 1
@@ -105,11 +105,11 @@ class Waiting:
     answer: str
 
 
-def open_lessons(app: Flask, people: list[Learner], *, answered: bool) -> list[Waiting]:
-    """Each begins the first lesson; with `answered` only its end is left to do."""
+def open_lessons(app: Flask, people: list[Learner], *, answered: bool, done: int = 0) -> list[Waiting]:
+    """Each begins the first lesson, or the next after so many that are `done`; with `answered` only its end is left to do."""
     found = []
     with app.app_context():
-        lesson_id = int(session.execute(_LESSON).scalar_one())
+        lesson_id = int(session.execute(_LESSON, {"done": done}).scalar_one())
         for who in people:
             with unit_of_work():
                 attempt_id = services.start_attempt(who.id, lesson_id)
@@ -124,3 +124,14 @@ def open_lessons(app: Flask, people: list[Learner], *, answered: bool) -> list[W
         session.remove()
         as_autovacuum_leaves_it()
     return found
+
+
+def after_first_lesson(app: Flask, people: list[Learner]) -> list[Learner]:
+    """The same people, each of whom has finished the first lesson."""
+    waiting = open_lessons(app, people, answered=True)
+    with app.app_context():
+        for each in waiting:
+            with unit_of_work():
+                services.complete_attempt(each.who.id, each.attempt_id)
+        session.remove()
+    return people
