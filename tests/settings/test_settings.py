@@ -157,6 +157,7 @@ WRONG = {
     ),
     "RATELIMIT_SIGN_IN": ("10", "RATELIMIT_SIGN_IN=10 is not a rate limit"),
     "RATELIMIT_SIGN_IN_ADDRESS": ("x per day", "RATELIMIT_SIGN_IN_ADDRESS=x per day is not a rate limit"),
+    "RATELIMIT_EXPORT": ("20", "RATELIMIT_EXPORT=20 is not a rate limit"),
     "RATELIMIT_REGISTER": ("60", "RATELIMIT_REGISTER=60 is not a rate limit"),
     "RATELIMIT_STORAGE_URI": (
         "file:///x",
