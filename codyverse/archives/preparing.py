@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from codyverse.archives import prepared, writing
 from codyverse.archives.prepared import Claim
@@ -13,6 +13,8 @@ from codyverse.core.clock import now
 from codyverse.core.database import engine, session, unit_of_work
 
 log = structlog.get_logger("codyverse.exports")
+OF_THE_DATA = (DataError, IntegrityError, ProgrammingError)
+"""Faults of the database that would be the same the next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ def _make(claimed: Claim) -> bool:
     """Whether it could be made."""
     try:
         _read_and_keep(claimed)
-    except DBAPIError:
-        raise
     except Exception as fault:
+        if isinstance(fault, DBAPIError) and not isinstance(fault, OF_THE_DATA):
+            raise
         log.exception("an export cannot be prepared", user_id=claimed.user_id, fault=type(fault).__name__)
         session.rollback()
         with unit_of_work():

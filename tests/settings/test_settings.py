@@ -139,6 +139,7 @@ WRONG = {
         "app.example.org",
         "CORS_ORIGINS=app.example.org names app.example.org, which is no site's address: write addresses",
     ),
+    "EXPORT_KEPT_HOURS": ("0", "EXPORT_KEPT_HOURS=0 is too small"),
     "IDEMPOTENCY_WAIT_S": ("0", "IDEMPOTENCY_WAIT_S=0 is too small"),
     "PROXY_HOPS": ("11", "PROXY_HOPS=11 is too large"),
     "FLASK_DEBUG": ("maybe", "FLASK_DEBUG=maybe is neither true nor false: write 1 or 0"),
