@@ -111,7 +111,7 @@ def test_it_is_of_one_moment(here: Flask, tmp_path: Path, monkeypatch: pytest.Mo
             with unit_of_work():
                 session.execute(text("update users set display_name = 'Later' where id = :who"), {"who": who})
                 session.execute(
-                    text("update players set coins = coins + 7 where user_id = :who"), {"who": who}
+                    text("update activity_days set xp = xp + 7 where user_id = :who"), {"who": who}
                 )
         busy.join(PATIENCE_S)
         _, tables = prepared.tables(who)
