@@ -5,6 +5,7 @@ the job runs once at a time (jobs.run): so whatever is `running` when the job be
 """
 
 import json
+import logging
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from codyverse.core.asking import ask_one, send, send_one
 from codyverse.core.clock import now
 from codyverse.core.sealing import CannotOpen, DocumentSeal
 
+log = logging.getLogger(__name__)
 State = Literal["none", "waiting", "running", "ready", "failed", "over"]
 UNDER_WAY = ("waiting", "running")
 MODEL = models.PreparedExport
@@ -158,6 +160,7 @@ def _fetched(user_id: int, form: str) -> tuple[Prepared, bytes | None]:
     try:
         return found, _seal().open(bytes(row.sealed), _about(user_id, form))
     except CannotOpen:
+        log.warning("an export was sealed under another SECRET_KEY than this process has")
         return replace(found, state="over", size=None), None
 
 

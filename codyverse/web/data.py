@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, make_response, redirect, url_for
+from flask import Blueprint, flash, make_response, redirect, url_for
 from werkzeug.wrappers import Response
 
 from codyverse.accounts import people, second_factor
@@ -69,6 +69,8 @@ def archive() -> Response:
     """The file, the same each time; where there is none, the page that says why."""
     found, made = prepared.archive(principal().id)
     if made is None or found.prepared_at is None:
+        if found.state == "over":
+            flash("That archive is not there any more. Prepare a new one.")
         return redirect(url_for("data.show"), 303)
     response = make_response(made.data)
     response.headers["Content-Type"] = "application/zip"

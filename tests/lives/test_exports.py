@@ -152,7 +152,7 @@ def test_a_dump_holds_nothing_of_it_that_can_be_read(here: Flask) -> None:
 def test_it_cannot_be_opened_as_somebody_elses(here: Flask) -> None:
     """Nor under another SECRET_KEY: then it is as good as over."""
     with here.app_context():
-        ada, ben = make_user(), make_user()
+        ada, ben = make_user(email=ADA), make_user()
         for who in (ada, ben):
             ask(who)
         assert jobs.run("exports") == "2 exports prepared."
@@ -167,6 +167,10 @@ def test_it_cannot_be_opened_as_somebody_elses(here: Flask) -> None:
         for read in (prepared.archive, prepared.tables):
             found, document = read(ada)
             assert (found.state, document) == ("over", None)
+        learner = Visitor(here).sign_in(ADA)
+        page = learner.get(FILE)
+        assert page.response.request.path == PAGE
+        assert "not there any more. Prepare a new one" in page.text
         assert ask(ada).state == "waiting"
 
 
