@@ -13,6 +13,8 @@ from codyverse.core.clock import now
 from codyverse.core.database import engine, session, unit_of_work
 
 log = structlog.get_logger("codyverse.exports")
+MOST_AT_ONCE = 20
+"""So many in one run: a worker that is asked to stop finishes its run first."""
 OF_THE_DATA = (DataError, IntegrityError, ProgrammingError)
 """Faults of the database that would be the same the next time."""
 
@@ -27,7 +29,7 @@ class Done:
 
 
 def prepare() -> Done:
-    """Prepare all that wait, delete those whose time is over.
+    """Prepare those that wait, the first twenty of many, and delete those whose time is over.
 
     Only one at a time may do this (jobs.run). Killed half-way it is run again, and takes up what it had begun. A fault of
     the database ends it, to be run again; any other belongs to one person's data, is logged, and the others go on.
@@ -35,7 +37,7 @@ def prepare() -> Done:
     made = failed = 0
     with unit_of_work():
         over = prepared.end_old()
-    while (claimed := _claimed()) is not None:
+    while made + failed < MOST_AT_ONCE and (claimed := _claimed()) is not None:
         if _make(claimed):
             made += 1
         else:

@@ -219,6 +219,14 @@ def test_whoever_asked_first_is_first(here: Flask) -> None:
         assert order == people_[::-1]
 
 
+def test_a_long_queue_is_gone_through_in_several_runs(here: Flask) -> None:
+    with here.app_context():
+        for _ in range(preparing.MOST_AT_ONCE + 1):
+            ask(make_user())
+        assert jobs.run("exports") == f"{preparing.MOST_AT_ONCE} exports prepared."
+        assert jobs.run("exports") == "1 export prepared."
+
+
 # --- when something goes wrong ---
 
 
@@ -414,7 +422,7 @@ def test_the_page_when_nothing_comes(here: Flask) -> None:
         for minutes, slow, looks in ((0, 0, 1), (3, 1, 1), (16, 1, 0)):
             with time_machine.travel(now() + timedelta(minutes=minutes), tick=False):
                 page = learner.get(PAGE)
-                assert len(page.css("#take_along .notice")) == slow
+                assert len(page.css("#take_along .notice-notyet")) == slow
                 assert len(page.css("[data-watch]")) == looks
                 assert page.css("#archive-way")[0].text_content() == "Look again"
 
