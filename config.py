@@ -155,6 +155,7 @@ class Settings(BaseModel):
     flask_debug: bool | None = setting("FLASK_DEBUG", None, "1 or 0")
     max_body_bytes: int = number("MAX_BODY_BYTES", 1_048_576, 1024, 104_857_600)
     idempotency_wait_s: int = number("IDEMPOTENCY_WAIT_S", 10, 1, 60)
+    export_kept_hours: int = number("EXPORT_KEPT_HOURS", 24, 1, 720)
     argon2_time_cost: int = number("ARGON2_TIME_COST", 2, 1, 20)
     argon2_memory_kib: int = number("ARGON2_MEMORY_KIB", 19_456, 1024, 1_048_576)
     argon2_parallelism: int = number("ARGON2_PARALLELISM", 1, 1, 16)
@@ -166,6 +167,7 @@ class Settings(BaseModel):
         "RATELIMIT_SIGN_IN_ADDRESS", "30 per minute;300 per hour", "limits like 30 per minute;300 per hour"
     )
     ratelimit_register: str = setting("RATELIMIT_REGISTER", "60 per hour", "a limit like 60 per hour")
+    ratelimit_export: str = setting("RATELIMIT_EXPORT", "20 per hour", "a limit like 20 per hour")
     ratelimit_storage_uri: str = setting(
         "RATELIMIT_STORAGE_URI", "", "memory:// or an address like redis://host:6379/1", secret=True
     )

@@ -231,6 +231,7 @@ OF_VALUES: dict[str, Callable[[Any], Any]] = {
     "ratelimit_sign_in": rate_limit,
     "ratelimit_sign_in_address": rate_limit,
     "ratelimit_register": rate_limit,
+    "ratelimit_export": rate_limit,
     "host": host,
     "base_url": base_url,
     "asset_url": asset_url,

@@ -1,7 +1,8 @@
 """What a request costs the database: how many statements, and how many pages of tables and indexes they touch.
 
 Each statement is explained and analysed in its own transaction just before it is sent, and that is undone again. So
-writes are measured too, on exactly the rows that they are about to change.
+writes are measured too, on exactly the rows that they are about to change. What it answers is put together as it would be
+sent, for only then long values are read, which lie beside their tables.
 """
 
 import json
@@ -71,7 +72,7 @@ def measured() -> Iterator[Cost]:
 
 
 def _explained(raw: Any, statement: str, said: str, parameters: Any) -> Touched:
-    explain = "explain (analyze, buffers, timing off, format json) " + statement
+    explain = "explain (analyze, buffers, serialize text, timing off, format json) " + statement
     alone = raw.autocommit and raw.get_transaction_status() == TRANSACTION_STATUS_IDLE
     begin, undo = ("begin", "rollback") if alone else ("savepoint measured", "rollback to savepoint measured")
     with raw.cursor() as cursor:
@@ -81,9 +82,12 @@ def _explained(raw: Any, statement: str, said: str, parameters: Any) -> Touched:
             cursor.execute(f"set local enable_seqscan = {seqscan}")
             cursor.execute(explain, parameters)
             told = cursor.fetchone()[0]
-            found.append((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])
+            found.append((json.loads(told) if isinstance(told, str) else told)[0])
             cursor.execute(undo)
-    as_it_is, by_index = (
-        plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0) for plan in found
-    )
-    return Touched(said, as_it_is, by_index, found[0])
+    as_it_is, by_index = (_touched_by(told) for told in found)
+    return Touched(said, as_it_is, by_index, found[0]["Plan"])
+
+
+def _touched_by(told: dict[str, Any]) -> int:
+    parts = (told["Plan"], told.get("Serialization", {}))
+    return sum(part.get("Shared Hit Blocks", 0) + part.get("Shared Read Blocks", 0) for part in parts)

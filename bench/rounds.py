@@ -15,6 +15,7 @@ from bench.buffers import Cost, measured
 from codyverse import delivering
 from codyverse.accounts import services as accounts
 from codyverse.accounts import tokens
+from codyverse.archives import preparing
 from codyverse.cli.demo import PASSWORD
 from codyverse.core.cache import levels
 from codyverse.core.clock import now
@@ -52,6 +53,8 @@ AS_STRANGER = {
     "recovery.forgot_form",
     "profiles.show",
 }
+MUST_BE = {"data.archive": (200,), "api.exportMe": (200,)}
+"""The statuses of what answers otherwise while there is nothing to fetch."""
 _FACTS = {
     "course_id": "select course_id from lessons where id = :done",
     "slug": "select courses.key from courses join lessons on course_id = courses.id where lessons.id = :done",
@@ -65,11 +68,15 @@ _FACTS = {
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request and what it cost the database, its caches being empty; `seconds` with the measuring."""
+    """A request and what it cost the database, its caches being empty; `seconds` with the measuring.
+
+    One that is not `held` is no request, and shown without a bar.
+    """
 
     name: str
     cost: Cost
     seconds: float
+    held: bool = True
 
 
 class Round:
@@ -148,7 +155,11 @@ class Round:
     # --- the round ---
 
     def visits(self) -> Iterator[Visit]:
-        """Every page and endpoint that is read, then a lesson from its start to its end, and what else is written."""
+        """Every page and endpoint that is read, then a lesson from its start to its end, and what else is written.
+
+        First of all an export is asked for and prepared, so that there is one to be fetched.
+        """
+        yield from self._an_export()
         for rule in sorted(self.app.url_map.iter_rules(), key=lambda rule: rule.rule):
             if "GET" in (rule.methods or ()) and rule.endpoint not in LEFT_OUT:
                 path = self._path(rule.rule)
@@ -162,6 +173,32 @@ class Round:
         yield self._write("settings changed", "/settings/profile", _PROFILE)
         yield self._enter("register", "/register", {"display_name": "New", "email": "new@example.org"})
         yield self._enter("sign in", "/login", {"email": "new@example.org"})
+
+    def _an_export(self) -> Iterator[Visit]:
+        """Asked for on the page and over the API, waited for on both, and between them the job, which is no request."""
+        yield self._write("an export: asked for", "/settings/data/archive", {})
+        partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
+        yield self._measure(
+            "an export: the page looks again",
+            lambda: self.learner.get("/settings/data", headers=partial),
+            (200,),
+        )
+        yield self._job("an export: the job that prepares it (not held)")
+        with self.app.app_context(), unit_of_work():
+            session.execute(_OTHERS, {"me": self.me})
+        bare, headers = self.app.test_client(), {"Authorization": f"Bearer {self.ids['mine']}"}
+        path = "/api/users/me/export"
+        yield self._measure("api.askExport", lambda: bare.post(path, headers=headers), (202,))
+        yield self._measure("api.exportMe, while it waits", lambda: bare.get(path, headers=headers), (202,))
+        self._job("")
+
+    def _job(self, name: str) -> Visit:
+        began = time.perf_counter()
+        with self.app.app_context(), measured() as cost:
+            done = preparing.prepare()
+        if done.prepared != 1:
+            raise RuntimeError("the job has prepared no export")
+        return Visit(name, cost, time.perf_counter() - began, held=False)
 
     def _path(self, rule: str) -> str | None:
         names = re.findall(r"<(?:\w+:)?(\w+)>", rule)
@@ -181,11 +218,11 @@ class Round:
             client = self.operator if path.startswith("/admin") else self.learner
             if name in AS_STRANGER:
                 client = self.app.test_client()
-            return self._measure(name, lambda: client.get(path), (200, 302, 303))
+            return self._measure(name, lambda: client.get(path), MUST_BE.get(name, (200, 302, 303)))
         by_operator = name in {"api.listUsers", "api.getCourseSource"}
         headers = {"Authorization": f"Bearer {self.ids['theirs' if by_operator else 'mine']}"}
         bare = self.app.test_client()
-        return self._measure(name, lambda: bare.get(path, headers=headers), (200, 404))
+        return self._measure(name, lambda: bare.get(path, headers=headers), MUST_BE.get(name, (200, 404)))
 
     def _write(
         self, name: str, path: str, fields: dict[str, Any], client: FlaskClient | None = None
@@ -257,6 +294,12 @@ class Round:
         return {"kind": kind, "try_no": "1"} | _as_form(kind, given)
 
 
+_OTHERS = text("""
+    insert into prepared_exports (user_id, state, asked_at, tries, prepared_at, keep_until, size, archive, tables)
+    select users.id, state, asked_at, tries, prepared_at, keep_until, size, archive, tables
+    from prepared_exports, users where user_id = :me and users.id % 100 = 7 and users.id <> :me
+""")
+"""On each site one learner of a hundred has asked for theirs on the same day."""
 _PROFILE = {"display_name": "Ada", "time_zone": "Europe/Berlin", "day_start_hour": "4"}
 
 

@@ -249,7 +249,8 @@ def _cache() -> Finding:
 _OVERDUE = """
     select (select count(*) from mails where sent_at is null and failed_at is null and next_try_at < :since) as mails,
            (select count(*) from webhook_deliveries where delivered_at is null and failed_at is null
-            and next_try_at < :since) as webhooks
+            and next_try_at < :since) as webhooks,
+           (select count(*) from prepared_exports where state in ('waiting', 'running') and asked_at < :since) as exports
 """
 
 
@@ -260,6 +261,9 @@ def _worker() -> Finding:
     mails = waiting.mails if settings.smtp_url else 0  # without a mail server they wait by right
     if mails + waiting.webhooks:
         told = f"{counted(mails, 'mail')} and {counted(waiting.webhooks, 'webhook')} should have been sent 15 minutes ago"
+        return Finding("worker", "fault", told, _START)
+    if waiting.exports:
+        told = f"{counted(waiting.exports, 'export')} should have been prepared 15 minutes ago"
         return Finding("worker", "fault", told, _START)
     runs = job_runs.last_runs()
     if failing := [f"{run.job} ({run.fault})" for run in runs.values() if run.failing >= FAILED_OFTEN]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse import delivering, mailing
 from codyverse.accounts import one_time, people
-from codyverse.archives import erasures
+from codyverse.archives import erasures, prepared, preparing
 from codyverse.core import heartbeat, idempotency, job_runs, metrics, series
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
@@ -37,12 +37,14 @@ log = structlog.get_logger("codyverse.jobs")
 @dataclass(frozen=True, slots=True)
 class Job:
     """`schedule` in crontab's five fields, UTC, weekdays by name (mon); `act` does what is due and says in a sentence what that was, '' if
-    nothing was."""
+    nothing was. `waits`, for a job that somebody waits for, tells whether it has anything to do: workers ask every few seconds,
+    and do not wait for its schedule then."""
 
     name: str
     schedule: str
     does: str
     act: Callable[[], str]
+    waits: Callable[[], bool] | None = None
 
 
 def _in_batches(work: Callable[[int], Batch]) -> int:
@@ -108,6 +110,7 @@ def _forget_old() -> str:
         "old figures": series.forget_old,
         "processes that are gone": heartbeat.forget_gone,
         "links that are over": lambda: one_time.forget_old(at),
+        "exports that are over": lambda: prepared.forget_old(at),
     }
     gone = {what: _until_nothing_is_left(forget) for what, forget in kinds.items()}
     said = [f"{what} ({number})" for what, number in gone.items() if number]
@@ -155,6 +158,20 @@ def _erase() -> str:
     return f"Erased {counted(len(due), 'account')}." if due else ""
 
 
+class NotPrepared(DomainError):
+    """Exports that could not be made: whose they are has been told, and the operators are by this."""
+
+
+def _prepare_exports() -> str:
+    done = preparing.prepare()
+    said = [f"{counted(done.prepared, 'export')} prepared"] if done.prepared else []
+    said += [f"{counted(done.over, 'old one')} deleted"] if done.over else []
+    if done.failed:
+        said += [f"{done.failed} could not be prepared; the worker's log says why"]
+        raise NotPrepared(f"Exports: {', '.join(said)}.")
+    return f"{', '.join(said).capitalize()}." if said else ""
+
+
 def _close_leagues() -> str:
     """First every result is fixed, then every member is paid and told, each in a transaction of its own."""
     with unit_of_work():
@@ -180,6 +197,13 @@ JOBS: tuple[Job, ...] = (
     Job("digests", "*/15 * * * *", "Write the daily mails of those who asked for them.", _write_digests),
     Job("mails", "* * * * *", "Send the mails that wait.", _send_mails),
     Job("webhooks", "* * * * *", "Tell webhooks what happened.", _send_webhooks),
+    Job(
+        "exports",
+        "* * * * *",
+        "Prepare the exports of their data that people asked for, and delete old ones.",
+        _prepare_exports,
+        prepared.waits,
+    ),
     Job("leagues-close", "5 * * * *", "Close the leagues whose week is over everywhere.", _close_leagues),
     Job("erase", "37 * * * *", "Erase the accounts whose owners asked for it 30 days ago.", _erase),
     Job("insights", "*/30 * * * *", "Reckon what the dashboard of learning shows.", _insights),

@@ -43,6 +43,7 @@ def settings_for(url: str, **more: str):
         "RATELIMIT_SIGN_IN": "100000 per minute",
         "RATELIMIT_SIGN_IN_ADDRESS": "100000 per minute",
         "RATELIMIT_REGISTER": "100000 per minute",
+        "RATELIMIT_EXPORT": "100000 per minute",
         "LOG_LEVEL": "WARNING",
         "METRICS_EVERY_S": "0",
     }

@@ -87,11 +87,6 @@ def people(
     return tuple(_person(row) for row in rows), int(session.execute(count).scalar_one())
 
 
-def export(user_id: int) -> dict[str, list[dict[str, Any]]]:
-    """Everything that is kept about the person, by table, as JSON values; no hashes, no other people's."""
-    return personal.export(user_id)
-
-
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """When everything personal will be gone, and the receipt with which one can ask later whether it is."""

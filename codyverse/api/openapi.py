@@ -107,8 +107,9 @@ def _models() -> list[tuple[type[BaseModel], Mode]]:
     for op in OPERATIONS.values():
         if op.body is not None:
             found[op.body, "validation"] = None
-        if isinstance(op.returns, type) and issubclass(op.returns, BaseModel):
-            found[op.returns, "serialization"] = None
+        for each in (op.returns, op.meanwhile):
+            if isinstance(each, type) and issubclass(each, BaseModel):
+                found[each, "serialization"] = None
     return list(found)
 
 
@@ -335,15 +336,18 @@ def _responses(op: Operation, names: References) -> dict[str, Any]:
 
 def _good(op: Operation, status: int, names: References) -> dict[str, Any]:
     headers = dict(ALWAYS)
-    if status == 201:
-        headers["Location"] = _header("Where it is.")
-    if op.method == "GET" and op.media is None:
+    if status in (201, 202):
+        headers["Location"] = _header("Where it is." if status == 201 else "Where it will be.")
+    if status == 202:
+        headers["Retry-After"] = _header("Seconds after which it may be there.", "integer")
+    if op.method == "GET" and op.media is None and status != 202:
         headers["ETag"] = _header("The version of what you got, for If-None-Match.")
     if op.method == "POST":
         headers["Idempotency-Replayed"] = _header("`true` when this is the answer of an earlier request.")
     told: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": headers}
-    if op.returns is not None:
-        told["content"] = {"application/json": {"schema": _success(names[op.returns, "serialization"])}}
+    returns = op.meanwhile if status == 202 and op.meanwhile is not None else op.returns
+    if returns is not None:
+        told["content"] = {"application/json": {"schema": _success(names[returns, "serialization"])}}
     if op.links:
         told["links"] = {name: _link(name, parameters) for name, parameters in op.links.items()}
     if op.media is not None:

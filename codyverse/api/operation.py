@@ -17,6 +17,13 @@ OPERATIONS: dict[str, "Operation"] = {}
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """Data that is JSON already, in the shape that is declared for its status: made once, sent as it is."""
+
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a view answers: `data` for the declared schema (a model, or what it validates from), and how to tell it.
 
@@ -47,7 +54,8 @@ class Operation:
     (an OpenAPI runtime expression). With `media` the answer is text of that type, without an envelope.
     `of_content` says that the answer depends on the path, the query and the courses alone, never on who asks: it is kept
     until somebody writes courses. `version`, called as the view would be, tells under which name and version an answer
-    to a person is kept, or None; `brings` are the riders that it needs (accounts.riders).
+    to a person is kept, or None; `brings` are the riders that it needs (accounts.riders). `meanwhile` is what a GET answers
+    with status 202 while that which it is about is being made.
     """
 
     id: str
@@ -75,6 +83,7 @@ class Operation:
     of_content: bool
     brings: tuple[str, ...]
     version: Callable[..., tuple[str, str] | None] | None
+    meanwhile: type[BaseModel] | None
     view: View
 
     @cached_property
@@ -119,6 +128,7 @@ def operation(
     of_content: bool = False,
     brings: tuple[str, ...] = (),
     version: Callable[..., tuple[str, str] | None] | None = None,
+    meanwhile: type[BaseModel] | None = None,
 ) -> Callable[[View], View]:
     """Declare the view below as an operation. Its docstring is the description.
 
@@ -142,7 +152,7 @@ def operation(
             query=query,
             returns=returns,
             status=status or (200 if returns is not None or media is not None else 204),
-            also=also,
+            also=also if meanwhile is None else (*also, 202),
             errors=errors,
             secret=secret,
             needs_key=needs_key,
@@ -155,6 +165,7 @@ def operation(
             of_content=of_content,
             brings=brings,
             version=version,
+            meanwhile=meanwhile,
             view=view,
         )
         if id in OPERATIONS:

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from werkzeug.http import http_date
+
 from codyverse.accounts import people, profiles, services
 from codyverse.accounts.people import Person
-from codyverse.api import envelope
-from codyverse.api.operation import Reply, operation
+from codyverse.api.operation import Reply, Written, leads_to, operation
 from codyverse.api.running import subject
-from codyverse.api.schemas.common import Page
+from codyverse.api.schemas.common import Page, moment_text
 from codyverse.api.schemas.people import (
     ErasureOut,
     ExportOut,
+    ExportStateOut,
     MeIn,
     MeOut,
     PeopleQuery,
@@ -20,11 +22,13 @@ from codyverse.api.schemas.people import (
     PreferencesOut,
     PublicPageOut,
 )
-from codyverse.core.clock import now
-from codyverse.core.errors import Invalid
+from codyverse.archives import prepared
+from codyverse.archives.prepared import Prepared
+from codyverse.core.errors import Invalid, NotFound
 from codyverse.gamification import services as game
 from codyverse.gamification.leagues import services as leagues
 from codyverse.http.access import principal
+from codyverse.http.limits import exports_per_person
 
 TAG = "People"
 Value = TypeVar("Value")
@@ -144,6 +148,38 @@ def erase_me() -> Reply:
 
 
 @operation(
+    "POST",
+    "/users/me/export",
+    "askExport",
+    tag=TAG,
+    summary="Have everything that is kept about you prepared",
+    scope="profile:read",
+    returns=ExportStateOut,
+    status=202,
+    limits=(exports_per_person,),
+    links=leads_to("exportMe"),
+)
+def ask_export() -> Reply:
+    """It takes a second or a few, and is kept for a day: GET it at `Location`, every `Retry-After` seconds, until it is there.
+
+    While one is being prepared, asking again changes nothing; later it is prepared anew, in place of the one before.
+    """
+    return _under_way(prepared.ask(principal().id))
+
+
+def _under_way(found: Prepared) -> Reply:
+    told = ExportStateOut.model_validate({"state": found.state, "asked_at": found.asked_at})
+    headers = {"Retry-After": str(prepared.LOOK_AGAIN_S), "Cache-Control": "no-store"}
+    return Reply(
+        Written(told.model_dump_json(by_alias=True).encode()),
+        "It is being prepared.",
+        status=202,
+        location="/api/users/me/export",
+        headers=headers,
+    )
+
+
+@operation(
     "GET",
     "/users/me/export",
     "exportMe",
@@ -151,12 +187,29 @@ def erase_me() -> Reply:
     summary="Everything that is kept about you",
     scope="profile:read",
     returns=ExportOut,
+    meanwhile=ExportStateOut,
+    errors=("NOT_FOUND",),
 )
 def export_me() -> Reply:
-    """By table, as it is stored; no hashes, nothing of others."""
-    tables = people.export(principal().id)
-    version = envelope.tag_of(repr(tables).encode())
-    return Reply(ExportOut(exported_at=now(), tables=tables), version=version)
+    """By table, as it was stored at `exportedAt`; no hashes, nothing of others. Ask for it with POST first.
+
+    While it is being prepared the status is 202. Once it is there, it is the same each time, until you ask for another or its
+    time is over. 404: none is there, and `error` says why.
+    """
+    found, tables = prepared.tables(principal().id)
+    if tables is not None:
+        made = moment_text(tables.prepared_at)
+        written = b'{"exportedAt":"' + made.encode() + b'","tables":' + tables.json + b"}"
+        return Reply(Written(written), headers={"Last-Modified": http_date(tables.prepared_at)})
+    if found.is_under_way:
+        return _under_way(found)
+    raise NotFound(f"{NONE_THERE.get(found.state, 'No export of yours is prepared.')} Ask for one with POST.")
+
+
+NONE_THERE = {
+    "over": "Your export was kept for its time and is deleted.",
+    "failed": "Your export could not be prepared.",
+}
 
 
 @operation(

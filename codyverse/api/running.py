@@ -19,7 +19,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from codyverse.accounts.queries import must_exist
 from codyverse.accounts.tokens import GRANTED_BY_OPERATORS
 from codyverse.api import envelope, strict_json
-from codyverse.api.operation import Operation, Reply
+from codyverse.api.operation import Operation, Reply, Written
 from codyverse.api.schemas.common import Page
 from codyverse.core.cache import kept as kept_answer
 from codyverse.core.database import savepoint, unit_of_work
@@ -35,7 +35,7 @@ _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 """Of a query only plain digits are a number, not all that Python reads as one."""
 REPLAYED = "Idempotency-Replayed"
-_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Last-Modified", "Link", "Cache-Control")
+_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Last-Modified", "Link", "Cache-Control", "Retry-After")
 
 
 class WrongMediaType(DomainError):
@@ -315,12 +315,15 @@ def _tell(op: Operation, reply: Reply) -> _Told:
         headers["Location"] = reply.location
     if op.returns is None:
         return _Told(b"", "", status, headers, None)
-    data = reply.data if isinstance(reply.data, BaseModel) else op.adapter.validate_python(reply.data)
-    if isinstance(data, Page):
-        headers.setdefault("Link", _links(data))
-    written = op.adapter.dump_json(data, by_alias=True)
+    if isinstance(reply.data, Written):
+        written = reply.data.json
+    else:
+        data = reply.data if isinstance(reply.data, BaseModel) else op.adapter.validate_python(reply.data)
+        if isinstance(data, Page):
+            headers.setdefault("Link", _links(data))
+        written = op.adapter.dump_json(data, by_alias=True)
     tag = None
-    if op.method == "GET" or reply.version is not None:
+    if (op.method == "GET" and status != 202) or reply.version is not None:
         tag = reply.version or envelope.tag_of(written)
         headers["ETag"] = f'"{tag}"'
     if op.secret:

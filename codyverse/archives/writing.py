@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import current_app, render_template
@@ -28,7 +29,11 @@ class Archive:
 
 def make(user_id: int) -> Archive:
     """Everything that is kept about the person; secrets and their hashes are left out. Reads only."""
-    raw = personal.export(user_id)
+    return pack(personal.export(user_id))
+
+
+def pack(raw: dict[str, list[dict[str, Any]]]) -> Archive:
+    """The file of what `personal.export` has read. Asks how lessons are called. Reads only."""
     data = {
         "format": FORMAT,
         "exportedAt": now().isoformat(),
@@ -42,7 +47,12 @@ def make(user_id: int) -> Archive:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(PAGE, page)
         file.writestr(DATA, json.dumps(data, indent=1, ensure_ascii=False))
-    return Archive(packed.getvalue(), f"cody-verse-{now():%Y-%m-%d}.zip")
+    return Archive(packed.getvalue(), name_of(now()))
+
+
+def name_of(made: datetime) -> str:
+    """What a file of this day is called."""
+    return f"cody-verse-{made:%Y-%m-%d}.zip"
 
 
 def _titles(refs: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:

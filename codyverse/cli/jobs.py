@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from datetime import UTC
 from types import FrameType
 
@@ -14,11 +15,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
 
 from codyverse import jobs as registry
 from codyverse.cli.faults import speaks_plainly
 from codyverse.core import clock, heartbeat, job_runs, processes
-from codyverse.core.errors import DomainError
+from codyverse.core.errors import Conflict, DomainError
 from codyverse.core.resilience import again
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ jobs = AppGroup("jobs", help="What runs by itself: list it, or run it now.")
 AT_ONCE = 2
 """Jobs that one worker runs at the same time."""
 LATE_SECONDS = 300
+LOOK_SECONDS = 2
+"""So often a worker looks whether somebody waits for a job."""
 
 
 @jobs.command("list")
@@ -121,7 +125,8 @@ def worker(beside_server: int | None) -> None:
     heart.begin()
     if not beside_server:
         click.echo(f"The worker runs {len(registry.JOBS)} jobs. Ctrl-C stops it.")
-    stop.wait()
+    while not stop.wait(LOOK_SECONDS):
+        run_what_is_waited_for(current_app._get_current_object())  # type: ignore[attr-defined]
     scheduler.shutdown()
     heart.end()
 
@@ -140,13 +145,33 @@ def make_scheduler(app: Flask) -> BackgroundScheduler:
     return scheduler
 
 
-def _run_in_context(app: Flask, name: str) -> None:
+def run_what_is_waited_for(app: Flask) -> None:
+    """Run the jobs that somebody waits for. One that runs already, here or in another worker, needs no help."""
+    for each in registry.JOBS:
+        if each.waits is not None and _is_waited_for(app, each.waits):
+            _run_in_context(app, each.name, beside_others=True)
+
+
+def _is_waited_for(app: Flask, waits: Callable[[], bool]) -> bool:
+    """While the database is away nobody is: the jobs of the schedule tell of that often enough."""
+    with app.app_context():
+        try:
+            return waits()
+        except SQLAlchemyError:
+            return False
+        except Exception:
+            log.exception("whether a job is waited for cannot be told")
+            return False
+
+
+def _run_in_context(app: Flask, name: str, *, beside_others: bool = False) -> None:
     """One run; again after a passing fault of the database, for running twice is harmless. What else goes wrong is logged,
     and the next run comes at its time."""
     with app.app_context():
         try:
             again(lambda: registry.run(name))
         except DomainError as fault:
-            log.warning("job %s: %s", name, fault.message)
+            level = logging.DEBUG if beside_others and isinstance(fault, Conflict) else logging.WARNING
+            log.log(level, "job %s: %s", name, fault.message)
         except Exception:
             log.exception("job %s failed", name)

@@ -20,7 +20,8 @@ class Personal:
 
     `leave_out` are columns that say nothing about the person, such as hashes. When the person goes, the rows are
     deleted, or kept with what is in `blank` written over them: counts and statistics stay right. Tables that `stay` are
-    bound to this site (sessions, secrets, leagues) and are not taken along to another.
+    bound to this site (sessions, secrets, leagues) and are not taken along to another. Tables that are not `told` hold
+    nothing but what the others say of the person, and are in no export.
     """
 
     table: str
@@ -30,6 +31,7 @@ class Personal:
     gone: Literal["deleted", "kept"] = "kept"
     blank: Mapping[str, Any] = field(default_factory=dict)
     stays: bool = False
+    told: bool = True
 
 
 TABLES: dict[str, Personal] = {}
@@ -42,7 +44,7 @@ def register(*tables: Personal) -> None:
 
 def export(user_id: int) -> dict[str, list[dict[str, Any]]]:
     """Everything about the person, by table, as JSON values. One statement a table."""
-    return {name: _rows(personal, user_id) for name, personal in TABLES.items()}
+    return {name: _rows(personal, user_id) for name, personal in TABLES.items() if personal.told}
 
 
 def _rows(personal: Personal, user_id: int) -> list[dict[str, Any]]:

@@ -80,6 +80,10 @@ def _registered(response: Response) -> bool:
     return response.status_code in (201, 303)
 
 
+def _asked_for(response: Response) -> bool:
+    return response.status_code in (202, 303)
+
+
 limiter = LeanLimiter(
     who,
     application_limits=[ApplicationLimit(_setting("ratelimit_default"))],
@@ -111,6 +115,9 @@ accounts_per_address = limiter.limit(
 )
 links_per_address = limiter.limit(
     _setting("ratelimit_register"), key_func=remote_address, override_defaults=False, deduct_when=_registered
+)
+exports_per_person = limiter.limit(
+    _setting("ratelimit_export"), key_func=who, override_defaults=False, deduct_when=_asked_for
 )
 
 

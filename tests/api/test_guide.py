@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from flask import Flask
@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 from codyverse.accounts.tokens import SCOPES
 from codyverse.api.openapi import STATUS, codes_of
 from codyverse.api.operation import OPERATIONS
+from codyverse.cli.jobs import run_what_is_waited_for
 from codyverse.core.database import session
 from codyverse.gamification.services import verify_ledger
 from tests.factories import PASSWORD
@@ -38,17 +39,30 @@ def surroundings(committed_app: Flask, tmp_path: Path) -> Iterator[dict[str, str
     make_tea(tmp_path / "course")
     session.remove()
     server = make_server("127.0.0.1", 0, committed_app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
+    over = Event()
+    threads = [
+        Thread(target=server.serve_forever),
+        Thread(target=lambda: run_jobs(committed_app, over)),
+    ]
+    for each in threads:
+        each.start()
     yield {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "BASE": f"http://127.0.0.1:{server.port}",
         "EMAIL": "reader@example.org",
         "PASSWORD": PASSWORD,
     }
+    over.set()
     server.shutdown()
-    thread.join()
+    for each in threads:
+        each.join()
     server.server_close()
+
+
+def run_jobs(app: Flask, over: Event) -> None:
+    """What a worker does for those who wait."""
+    while not over.wait(0.2):
+        run_what_is_waited_for(app)
 
 
 def run(program: list[str], script: str, env: dict[str, str], folder: Path) -> str:

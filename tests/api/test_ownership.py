@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from codyverse.accounts import people
 from codyverse.api.operation import OPERATIONS, Operation
+from codyverse.core import personal
 from tests.api.client import Program
 from tests.api.snapshots import changed, state
 from tests.api.world import World, make_world
@@ -95,6 +95,6 @@ def again(world: World) -> World:
 
 def kept(world: World) -> str:
     """All that is kept about a person, but the word to them that somebody has tried to register with their address."""
-    tables = dict(people.export(world.user_id))
+    tables = dict(personal.export(world.user_id))
     tables["mails"] = [each for each in tables["mails"] if each["kind"] != "address_taken"]
     return repr(sorted(chain.from_iterable((name, repr(rows)) for name, rows in tables.items())))

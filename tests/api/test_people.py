@@ -1,6 +1,7 @@
 """Your own account over the API: read, change, take along, erase; for operators everybody's."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import time_machine
 from flask import Flask
@@ -10,7 +11,7 @@ from codyverse import jobs
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.gamification.services import verify_ledger
-from tests.api.client import Program, token_for
+from tests.api.client import Program, Told, token_for
 from tests.api.conftest import Actor
 from tests.domains.study import Plan, do_lesson, make_course
 from tests.factories import PASSWORD
@@ -101,11 +102,55 @@ def test_a_version_that_is_known_is_not_sent_again(ada: Actor) -> None:
     ada.program.get("/users/me", headers={"If-None-Match": first.headers["ETag"]})
 
 
+def exported(actor: Actor) -> Told:
+    actor.program.post("/users/me/export", status=202)
+    assert jobs.run("exports") == "1 export prepared."
+    return actor.program.get("/users/me/export")
+
+
+def test_an_export_is_asked_for_and_then_fetched(ada: Actor, ben: Actor) -> None:
+    none = ada.program.get("/users/me/export", status=404)
+    assert (none.code, "Ask for one with POST" in none.json["error"]) == ("NOT_FOUND", True)
+    asked = ada.program.post("/users/me/export", status=202)
+    assert asked.data["state"] == "waiting"
+    assert asked.headers["Location"] == "/api/users/me/export"
+    assert int(asked.headers["Retry-After"]) > 0
+    again = ada.program.post("/users/me/export", status=202)
+    waiting = ada.program.get("/users/me/export", status=202)
+    assert asked.data == again.data == waiting.data
+    assert waiting.headers["Retry-After"] == asked.headers["Retry-After"]
+    assert jobs.run("exports") == "1 export prepared."
+    assert ben.program.get("/users/me/export", status=404)
+    first = ada.program.get("/users/me/export")
+    ada.program.patch("/users/me", {"name": "Other"})
+    with time_machine.travel(now() + timedelta(hours=1)):
+        second = ada.program.get("/users/me/export")
+    assert first.data == second.data, "as it was when it was prepared"
+    assert first.data["tables"]["users"][0]["display_name"] == "Ada"
+    assert parsedate_to_datetime(first.headers["Last-Modified"]) == datetime.fromisoformat(
+        first.data["exportedAt"]
+    ).replace(microsecond=0)
+    known = {"If-None-Match": first.headers["ETag"]}
+    ada.program.get("/users/me/export", status=304, headers=known)
+    newer = exported(ada)
+    assert newer.data["tables"]["users"][0]["display_name"] == "Other"
+    assert newer.headers["ETag"] != first.headers["ETag"]
+
+
+def test_an_export_that_is_over_or_was_not_made_says_so(ada: Actor) -> None:
+    exported(ada)
+    with time_machine.travel(now() + timedelta(hours=25)):
+        assert "deleted" in ada.program.get("/users/me/export", status=404).json["error"]
+    ada.program.post("/users/me/export", status=202)
+    session.execute(text("update prepared_exports set state = 'failed'"))
+    assert "could not be prepared" in ada.program.get("/users/me/export", status=404).json["error"]
+
+
 def test_everything_is_exported_and_nothing_of_others(ada: Actor, ben: Actor) -> None:
     lessons = make_course(Plan(asks=1))
     do_lesson(ada.id, lessons[0])
     do_lesson(ben.id, lessons[0])
-    told = ada.program.get("/users/me/export")
+    told = exported(ada)
     tables = told.data["tables"]
     assert len(tables["attempts"]) == len(tables["answers"]) == 1
     assert tables["users"][0]["email"] == "ada@example.org"

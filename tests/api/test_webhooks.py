@@ -57,6 +57,8 @@ def test_the_secret_is_shown_once(ada: Actor) -> None:
     assert listed == shown == ada.program.get(f"/webhooks/{made['id']}").data
     assert shown["scope"] == "own"
     assert shown["active"] is True
+    ada.program.post("/users/me/export", status=202)
+    jobs.run("exports")
     assert made["secret"] not in ada.program.get("/users/me/export").response.text
 
 

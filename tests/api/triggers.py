@@ -102,6 +102,20 @@ def _(world: World) -> Told:
     return sent(world, "listTokens")
 
 
+# --- people ---
+
+
+@trigger("exportMe", "202")
+def _(world: World) -> Told:
+    sent(world, "askExport")
+    return sent(world, "exportMe")
+
+
+@trigger("exportMe", "NOT_FOUND")
+def _(world: World) -> Told:
+    return sent(world, "exportMe", by=Program(world.app, token_for(make_user())))
+
+
 # --- lessons ---
 
 

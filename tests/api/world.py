@@ -18,6 +18,7 @@ from codyverse import delivering
 from codyverse.accounts import tokens
 from codyverse.api.courses import EXAMPLE
 from codyverse.api.operation import Operation
+from codyverse.archives import prepared, preparing
 from codyverse.core.addresses import Reach
 from codyverse.core.database import session, unit_of_work
 from codyverse.courses import editing
@@ -182,6 +183,9 @@ def _things(user_id: int, folder: Path) -> dict[str, Any]:
         )
     things = {"course_id": course_id, "course_key": key, "webhook_id": hook.webhook_id}
     things |= _study(user_id, make_tea(folder))
+    with unit_of_work():
+        prepared.ask(user_id)
+    preparing.prepare()
     [delivery] = deliveries.deliveries_page(user_id, hook.webhook_id, 1, 10).items
     for name, table in (("entry_id", "ledger_entries"), ("notification_id", "notifications")):
         first = text(f"select min(id) from {table} where user_id = :id")

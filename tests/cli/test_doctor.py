@@ -12,12 +12,14 @@ from flask import Flask
 from sqlalchemy import text
 
 from codyverse import create_app, doctor, jobs
+from codyverse.archives import prepared
 from codyverse.core import job_runs
-from codyverse.core.clock import now
-from codyverse.core.database import db, session
+from codyverse.core.clock import now, standing_at
+from codyverse.core.database import db, session, unit_of_work
 from tests.cli.programs import flask
 from tests.conftest import named, settings_for
 from tests.domains.study import Plan, make_course
+from tests.factories import make_user
 
 
 @pytest.fixture
@@ -165,6 +167,18 @@ def test_work_that_nobody_does(site: Flask, monkeypatch: pytest.MonkeyPatch) -> 
     found = examined(site, code=1)["worker"]
     assert "1 mail and 0 webhooks should have been sent" in found["says"]
     assert "flask worker" in found["mend"]
+
+
+def test_an_export_that_nobody_prepares(site: Flask) -> None:
+    with standing_at(now() - timedelta(hours=1)):
+        who = make_user()
+        with unit_of_work():
+            prepared.ask(who)
+    found = examined(site, code=1)["worker"]
+    assert "1 export should have been prepared" in found["says"]
+    assert "flask worker" in found["mend"]
+    jobs.run("exports")
+    assert examined(site)["worker"]["state"] == "good"
 
 
 def test_without_a_mail_server_mails_wait_by_right(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
         "RATELIMIT_SIGN_IN": "100000 per minute",
         "RATELIMIT_SIGN_IN_ADDRESS": "100000 per minute",
         "RATELIMIT_REGISTER": "100000 per minute",
+        "RATELIMIT_EXPORT": "100000 per minute",
         "WEB_QUEUE_MS": "60000",  # nobody is sent away because the machine is slow
         "LOG_LEVEL": "WARNING",
         "METRICS_EVERY_S": "0",

@@ -139,6 +139,7 @@ WRONG = {
         "app.example.org",
         "CORS_ORIGINS=app.example.org names app.example.org, which is no site's address: write addresses",
     ),
+    "EXPORT_KEPT_HOURS": ("0", "EXPORT_KEPT_HOURS=0 is too small"),
     "IDEMPOTENCY_WAIT_S": ("0", "IDEMPOTENCY_WAIT_S=0 is too small"),
     "PROXY_HOPS": ("11", "PROXY_HOPS=11 is too large"),
     "FLASK_DEBUG": ("maybe", "FLASK_DEBUG=maybe is neither true nor false: write 1 or 0"),
@@ -157,6 +158,7 @@ WRONG = {
     ),
     "RATELIMIT_SIGN_IN": ("10", "RATELIMIT_SIGN_IN=10 is not a rate limit"),
     "RATELIMIT_SIGN_IN_ADDRESS": ("x per day", "RATELIMIT_SIGN_IN_ADDRESS=x per day is not a rate limit"),
+    "RATELIMIT_EXPORT": ("20", "RATELIMIT_EXPORT=20 is not a rate limit"),
     "RATELIMIT_REGISTER": ("60", "RATELIMIT_REGISTER=60 is not a rate limit"),
     "RATELIMIT_STORAGE_URI": (
         "file:///x",

@@ -99,8 +99,15 @@ class ErasureOut(Out):
     receipt: Annotated[str, Field(examples=["QX4T-7MZA-22KC-HB5L"])]
 
 
+class ExportStateOut(Out):
+    """An export that is being prepared: it waits for its turn, or is being written."""
+
+    state: Literal["waiting", "running"]
+    asked_at: Moment
+
+
 class ExportOut(Out):
-    """Everything that is kept about you, by table."""
+    """Everything that is kept about you, by table, as it was at `exportedAt`."""
 
     exported_at: Moment
     tables: Annotated[
