@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0140"
-down_revision = "0121"
+down_revision = "0130"
 branch_labels = None
 depends_on = None
 
