@@ -121,11 +121,12 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], str], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the ledger: the name to filter by, and what it pays or takes in general."""
+    """A rule of the ledger: the name to filter by, what it pays or takes in general, and the currencies in which it does."""
 
     key: str
     name: str
     says: str
+    currencies: tuple[str, ...] = ("xp", "coins", "gems")
 
 
 MECHANIC_OF = MappingProxyType(
@@ -165,21 +166,43 @@ RULES = (
         "The first time through a lesson pays a base that grows with its difficulty, something for each minute that was "
         "studied and something for each point of the score, rounded once, half up. It pays once, however often "
         "it is sent.",
+        ("xp", "coins"),
     ),
     Rule(
         "lesson_again",
         "Lessons done better",
         "Doing a lesson again pays XP for the part of the score beyond the best so far. The base and the minutes were "
         "paid the first time.",
+        ("xp",),
     ),
-    Rule("goal", "Daily goals", "Each of the day's three goals pays coins once, when it is reached."),
-    Rule("all_goals", "All goals of a day", "Reaching all three goals of a day pays a gem on top."),
-    Rule("level", "Levels", "A new level pays as many gems as its number; several passed at once all pay."),
-    Rule("badge", "Badges", "A badge pays once, by how rare it is."),
     Rule(
-        "quest", "League quests", "A quest that a league reached together pays each who did a lesson for it."
+        "goal",
+        "Daily goals",
+        "Each of the day's three goals pays coins once, when it is reached.",
+        ("coins",),
     ),
-    Rule("purchase", "Shop", "What is bought is taken from the balance, which never goes below nought."),
+    Rule(
+        "all_goals", "All goals of a day", "Reaching all three goals of a day pays a gem on top.", ("gems",)
+    ),
+    Rule(
+        "level",
+        "Levels",
+        "A new level pays as many gems as its number; several passed at once all pay.",
+        ("gems",),
+    ),
+    Rule("badge", "Badges", "A badge pays once, by how rare it is.", ("xp", "coins")),
+    Rule(
+        "quest",
+        "League quests",
+        "A quest that a league reached together pays each who did a lesson for it.",
+        ("coins",),
+    ),
+    Rule(
+        "purchase",
+        "Shop",
+        "What is bought is taken from the balance, which never goes below nought.",
+        ("coins", "gems"),
+    ),
 )
 _BY_KEY = {rule.key: rule for rule in RULES}
 

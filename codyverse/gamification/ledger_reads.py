@@ -134,12 +134,15 @@ def ledger_slice(
 
 _ONE = text(f"select {ENTRY} from ledger_entries where user_id = :user_id and id = :entry_id")  # noqa: S608 - as above
 _RULES = text("""
-    select wanted.rule from unnest(cast(:rules as text[])) with ordinality as wanted (rule, place)
+    select wanted.rule
+    from unnest(cast(:rules as text[]), cast(:currencies as text[])) with ordinality as wanted (rule, currencies, place)
     where exists (
         select from ledger_entries as entry
-        where entry.user_id = :user_id and entry.currency = any(cast(:currencies as text[])) and entry.rule = wanted.rule
+        where entry.user_id = :user_id and entry.currency = any(string_to_array(wanted.currencies, ','))
+            and entry.rule = wanted.rule
     ) order by wanted.place
 """)
+"""Each rule is looked for in the currencies in which it pays, and in no other: each is a way down an index."""
 
 
 def ledger_entry(user_id: int, entry_id: int) -> EntryLine:
@@ -154,8 +157,13 @@ def ledger_rules(
     user_id: int, currencies: Iterable[str] = CURRENCIES, hidden: Container[str] = frozenset()
 ) -> tuple[Rule, ...]:
     """The rules by which the learner has entries of these currencies, to filter by; not those of hidden mechanics."""
-    keys = [rule.key for rule in RULES if MECHANIC_OF.get(rule.key) not in hidden]
-    values = {"user_id": user_id, "currencies": list(currencies), "rules": keys}
+    shown = frozenset(currencies)
+    wanted = {
+        rule.key: ",".join(each for each in rule.currencies if each in shown)
+        for rule in RULES
+        if MECHANIC_OF.get(rule.key) not in hidden
+    }
+    values = {"user_id": user_id, "rules": list(wanted), "currencies": list(wanted.values())}
     return tuple(rule_of(key) for key in session.connection().execute(_RULES, values).scalars())
 
 

@@ -1,11 +1,15 @@
 """Every entry is explained in a plain sentence, also those of other times and versions."""
 
+import ast
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from codyverse.gamification.explain import goal_text, plain, reason
+from codyverse import gamification
+from codyverse.gamification.explain import RULES, goal_text, plain, reason, rule_of
+from codyverse.gamification.shop_catalogue import shelf
 
 LESSON = {
     "title": "Values", "base": 30, "seconds": 210, "per_minute": "0.5", "score": "80.000000000", "per_point": "0.2",
@@ -70,3 +74,18 @@ def test_goals_in_words(kind: str, target: int, words: str) -> None:
 )
 def test_plain_numbers(number: str, text: str) -> None:
     assert plain(Decimal(number)) == text
+
+
+def test_every_rule_names_the_currencies_in_which_it_is_paid() -> None:
+    """The ledger's page looks for a rule's entries in no other."""
+    written = set()
+    for file in Path(gamification.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Entry":
+                currency, rule = node.args[0], node.args[2]
+                assert isinstance(currency, ast.Constant)
+                assert isinstance(rule, ast.Constant)
+                written.add((rule.value, currency.value))
+    written |= {("purchase", item.currency) for item in shelf()}
+    assert {rule for rule, _ in written} == {rule.key for rule in RULES}
+    assert {(rule, each) for rule, each in written if each not in rule_of(rule).currencies} == set()
