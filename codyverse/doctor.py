@@ -168,9 +168,8 @@ def _pool() -> Finding:
     told = f"up to {wanted} connections are wanted, PostgreSQL gives {most}"
     if wanted > most:
         fitting = max(1, (most - OTHERS) // settings.web_workers - kept)
-        return Finding(
-            "pool", "fault", told, f"set POOL_MAX={fitting}, or raise max_connections of PostgreSQL"
-        )
+        mend = f"set POOL_MAX={fitting}, or raise max_connections of PostgreSQL"
+        return Finding("pool", "fault", told, mend)
     return Finding("pool", "good", told)
 
 
@@ -179,9 +178,8 @@ def _clock() -> Finding:
     apart = abs((datetime.now(UTC) - there).total_seconds())
     told = f"this machine and the database are {apart:.1f} s apart"
     if apart > 5:
-        return Finding(
-            "clock", "fault", f"{told}: times of days and limits would be wrong", "timedatectl set-ntp true"
-        )
+        told += ": times of days and limits would be wrong"
+        return Finding("clock", "fault", told, "timedatectl set-ntp true")
     return Finding("clock", "good", told)
 
 
@@ -350,9 +348,8 @@ def _content() -> Finding:
     folder = _settings().content_dir
     found = read_content(folder)
     if found.faults:
-        return Finding(
-            "content", "fault", f"{len(found.faults)} faults in {folder}", f"flask content lint {folder}"
-        )
+        told = f"{len(found.faults)} faults in {folder}"
+        return Finding("content", "fault", told, f"flask content lint {folder}")
     return Finding("content", "good", f"{offered} courses are offered; their files have no fault")
 
 

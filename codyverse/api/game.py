@@ -4,7 +4,6 @@ from codyverse.accounts import services as accounts
 from codyverse.accounts.game_days import today_of
 from codyverse.accounts.queries import intensity_of
 from codyverse.api.operation import Reply, operation
-from codyverse.api.running import subject
 from codyverse.api.schemas.common import Page, PageQuery, page_of
 from codyverse.api.schemas.game import (
     BadgeOut,
@@ -25,6 +24,7 @@ from codyverse.api.schemas.game import (
     WalletOut,
 )
 from codyverse.api.schemas.notifications import NotificationOut
+from codyverse.api.subjects import subject
 from codyverse.core.clock import now
 from codyverse.gamification import badge_queries, services
 from codyverse.gamification import queries as game

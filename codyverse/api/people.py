@@ -9,7 +9,6 @@ from werkzeug.http import http_date
 from codyverse.accounts import people, profiles, services
 from codyverse.accounts.people import Person
 from codyverse.api.operation import Reply, Written, leads_to, operation
-from codyverse.api.running import subject
 from codyverse.api.schemas.common import Page, moment_text
 from codyverse.api.schemas.people import (
     ErasureOut,
@@ -22,6 +21,7 @@ from codyverse.api.schemas.people import (
     PreferencesOut,
     PublicPageOut,
 )
+from codyverse.api.subjects import subject
 from codyverse.archives import prepared
 from codyverse.archives.prepared import Prepared
 from codyverse.core.errors import Invalid, NotFound

@@ -5,7 +5,7 @@ from typing import Any
 
 from codyverse.accounts.game_days import today_of
 from codyverse.api.operation import Reply, operation
-from codyverse.api.running import must_hold, subject
+from codyverse.api.running import must_hold
 from codyverse.api.schemas.game import BadgeOut, GoalOut, LevelUpOut, taken
 from codyverse.api.schemas.progress import (
     DayOut,
@@ -19,6 +19,7 @@ from codyverse.api.schemas.progress import (
     ReportOut,
     SavedOut,
 )
+from codyverse.api.subjects import subject
 from codyverse.core.clock import now
 from codyverse.courses import queries as courses
 from codyverse.gamification import badge_queries

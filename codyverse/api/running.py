@@ -16,14 +16,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from codyverse.accounts.queries import must_exist
 from codyverse.accounts.tokens import GRANTED_BY_OPERATORS
 from codyverse.api import envelope, strict_json
 from codyverse.api.operation import Operation, Reply, Written
 from codyverse.api.schemas.common import Page
 from codyverse.core.cache import kept as kept_answer
 from codyverse.core.database import savepoint, unit_of_work
-from codyverse.core.errors import Conflict, DomainError, Invalid, NotAllowed
+from codyverse.core.errors import DomainError, Invalid, NotAllowed
 from codyverse.core.idempotency import Kept, Once
 from codyverse.courses.versions import kept_of_content
 from codyverse.http.access import access, bearer, principal, principal_or_none
@@ -373,37 +372,3 @@ def answer_fault(fault: Fault) -> Response:
 
 def _name(field: str) -> str:
     return ".".join(to_camel(part) if "_" in part else part for part in field.split("."))
-
-
-# --- whose it is ---
-
-
-def subject(text: str) -> int:
-    """Whose resource `{userId}` names: the learner's own, or for operators anybody's (who must exist then).
-
-    Raises Invalid INVALID_USER_ID for what is no positive 64-bit integer, NotAllowed for a learner with another id.
-    """
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", text) or int(text) >= 2**63:
-        raise InvalidUserId("A user id is a positive whole number of 64 bits.")
-    who, wanted = principal(), int(text)
-    if who.id == wanted:
-        return wanted
-    if who.role != "operator":
-        raise NotAllowed("This belongs to somebody else.")
-    must_exist(wanted)
-    return wanted
-
-
-class InvalidUserId(DomainError):
-    """`{userId}` is no id."""
-
-    code = "INVALID_USER_ID"
-
-
-def must_be_version(stored: str) -> None:
-    """Compare If-Match, if it was sent, with the stored version. Raises Conflict PRECONDITION_FAILED."""
-    given = request.if_match
-    if not request.headers.get("If-Match"):
-        return
-    if not given.star_tag and stored not in envelope.bare_tags(given, weak=False):
-        raise Conflict("It was changed since you read it. Read it again.", "PRECONDITION_FAILED")
