@@ -76,10 +76,15 @@ class Server:
         self.family = [top, *top.children(recursive=True)]
 
     def workers(self) -> list[psutil.Process]:
-        """granian's main process, then its workers."""
+        """granian's main process, then its workers: split off from the command, or started anew."""
         self.remember()
-        living = [each for each in self.family if _lives(each)]
-        return [each for each in living if "processes.py" in " ".join(each.cmdline())]
+        command, *others = [each for each in self.family if _lives(each)]
+        lines = {each: each.cmdline() for each in others}
+        return [
+            each
+            for each, line in lines.items()
+            if line == command.cmdline() or "processes.py" in " ".join(line)
+        ]
 
     def said(self) -> str:
         return self.words.read_text()
