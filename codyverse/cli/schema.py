@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from codyverse.core.database import db
+from codyverse.core.database import session, undo
 from config import ROOT
 
 _LINE = re.compile(r"^(revision|down_revision)(?:\s*:[^=]*)?\s*=\s*(.+)$", re.MULTILINE)
@@ -20,14 +20,13 @@ def is_newest(folder: Path = ROOT / "migrations" / "versions") -> bool:
     """
     newest = heads(folder)
     try:
-        with db.engine.connect() as connection:
-            there = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar_one()
-            at = (
-                connection.execute(text("select version_num from alembic_version")).scalars() if there else ()
-            )
-            return len(newest) == 1 and set(at) == newest
+        there = session.execute(text("select to_regclass('alembic_version') is not null")).scalar_one()
+        at = session.execute(text("select version_num from alembic_version")).scalars() if there else ()
+        return len(newest) == 1 and set(at) == newest
     except SQLAlchemyError:
         return False
+    finally:
+        undo()
 
 
 def heads(folder: Path) -> set[str]:
