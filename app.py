@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ def site() -> "Asgi":
 
     from codyverse.stream import application
 
+    app.extensions[
+        "health"
+    ].began = time.monotonic()  # a worker that was split off began later than the application
     settings = app.extensions["settings"]
     threads = admission.threads_for(settings.web_threads, settings.web_queue)
     return application(app, WSGIMiddleware(app, workers=threads))  # type: ignore[arg-type]

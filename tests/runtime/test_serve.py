@@ -1,6 +1,7 @@
 """`flask serve` and `make run`: one command starts everything, and nothing is left of it, however it ends."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -62,6 +63,10 @@ class Server:
                 return answer.status == 200
         except OSError:
             return False
+
+    def uptime(self) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=10) as answer:
+            return int(json.load(answer)["uptime"])
 
     def wait(self) -> "Server":
         assert eventually(lambda: "To stop it" in self.said() or self.process.poll() is not None, 90), (
@@ -181,9 +186,11 @@ def test_a_crashed_worker_and_a_crashed_database_come_back_and_a_crashed_server_
 ) -> None:
     server = launch().wait()
     _main, worker = server.workers()
+    killed = time.monotonic()
     worker.kill()
     assert eventually(lambda: not _lives(worker))
     assert eventually(server.answers, 30)
+    assert server.uptime() <= time.monotonic() - killed, "the new one counts from its own beginning"
 
     keeper_of(folder).kill()
     assert eventually(server.answers, 30), "pages come back after the database was killed"
