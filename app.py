@@ -2,14 +2,17 @@
 
 import gc
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 gc.disable()  # what is loaded here stays: looking through it for what could go is a tenth of the time that starting takes
 
 from codyverse import create_app  # noqa: E402
+from codyverse.core import metrics  # noqa: E402
 from codyverse.http import admission  # noqa: E402
 from codyverse.web.errors import busy_page  # noqa: E402
+from codyverse.web.pages import FIRST_SEEN  # noqa: E402
 from config import SettingsError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -33,9 +36,23 @@ def site() -> "Asgi":
 
     from codyverse.stream import application
 
+    app.extensions[
+        "health"
+    ].began = time.monotonic()  # a worker that was split off began later than the application
     settings = app.extensions["settings"]
     threads = admission.threads_for(settings.web_threads, settings.web_queue)
     return application(app, WSGIMiddleware(app, workers=threads))  # type: ignore[arg-type]
+
+
+def get_ready() -> None:
+    """Load what the first visitors of `site` would wait for; for a process that waits anyway until it may serve."""
+    import a2wsgi  # noqa: F401
+
+    import codyverse.stream  # noqa: F401
+
+    metrics.load()
+    for template in FIRST_SEEN:
+        app.jinja_env.get_template(template)
 
 
 def stream() -> "Asgi":

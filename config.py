@@ -24,8 +24,6 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config_checks import OF_VALUES, SHORTEST_SECRET, advice_of, between, sentence
 
@@ -232,6 +230,9 @@ class Settings(BaseModel):
         """How the limits reach their Valkey: it gets REDIS_TIMEOUT_MS once, and while it is away each process counts alone."""
         if not self.ratelimit_storage_uri.startswith("redis"):
             return {}
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         patience = self.redis_timeout_ms / 1000
         return {
             "socket_timeout": patience,

@@ -7,12 +7,15 @@ people's data. Argon2id costs are settings (see docs/decisions/passwords.md for 
 
 import threading
 import unicodedata
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from secrets import token_bytes
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from codyverse.core.errors import Unavailable
 
@@ -41,8 +44,15 @@ class _Hashing:
 
     @cached_property
     def decoy(self) -> str:
-        """What is compared where nobody has the address; made once, before anybody signs in."""
-        return self._argon2.hash("decoy for addresses that nobody has")
+        """What is compared where nobody has the address: at the same cost, with what no password gives but by a miracle.
+
+        Nothing was hashed for it, so that no process has to while it starts.
+        """
+        cost = self._argon2
+        salt, digest = (
+            b64encode(token_bytes(size)).rstrip(b"=").decode() for size in (cost.salt_len, cost.hash_len)
+        )
+        return f"$argon2id$v={ARGON2_VERSION}$m={cost.memory_cost},t={cost.time_cost},p={cost.parallelism}${salt}${digest}"
 
     def _enter(self) -> None:
         if not self._gate.acquire(timeout=self.patience):
@@ -73,8 +83,7 @@ _in_use = [_Hashing(HashingCost())]
 
 def configure(cost: HashingCost) -> None:
     """Use this cost from now on. Hashes made with another cost stay valid and are renewed at the next sign-in."""
-    _in_use[0] = made = _Hashing(cost)
-    assert made.decoy  # made now, so that the first who asks in vain waits no longer than others
+    _in_use[0] = _Hashing(cost)
 
 
 def normalised(password: str) -> str:

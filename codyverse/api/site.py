@@ -5,7 +5,6 @@ from ipaddress import ip_address, ip_network
 
 import orjson
 from flask import Blueprint, Flask, Response, current_app, request
-from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from codyverse.api import envelope
@@ -90,13 +89,10 @@ def _watchers_only() -> None:
 def show_metrics() -> Response:
     """In Prometheus' text format, or as JSON for those who ask for it."""
     _watchers_only()
-    if (
-        request.accept_mimetypes.best_match([CONTENT_TYPE_LATEST, "text/plain", envelope.JSON])
-        == envelope.JSON
-    ):
+    if request.accept_mimetypes.best_match([metrics.TEXT, "text/plain", envelope.JSON]) == envelope.JSON:
         response = Response(orjson.dumps(metrics.as_json()), content_type=envelope.JSON)
     else:
-        response = Response(metrics.as_text(), content_type=CONTENT_TYPE_LATEST)
+        response = Response(metrics.as_text(), content_type=metrics.TEXT)
     response.headers["Cache-Control"] = "no-store"
     response.vary.add("Accept")
     return response

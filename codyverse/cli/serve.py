@@ -12,13 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from codyverse.cli import schema, web_server
+from codyverse.cli.web_server import ENDS, STOP_SECONDS, Running
 from codyverse.core import cache, metrics_folder, processes
 from codyverse.core.database import db
 from codyverse.core.embedded import EmbeddedPostgresError, for_process
@@ -27,12 +28,8 @@ from codyverse.courses import queries
 from config import ROOT, Settings, reachable_host
 
 START_SECONDS = 60
-PAGES_AT_ONCE = 1024
-"""Requests beside the streams that one process takes before it lets others wait."""
 LOOK_SECONDS = 1
 """So often it is looked whether server and worker still run."""
-STOP_SECONDS = 8
-"""So long may requests that are under way take once the server has been asked to stop."""
 
 
 class Stopped(BaseException):
@@ -57,9 +54,9 @@ def serve(context: click.Context, demo: bool) -> None:
     try:
         with stoppable():
             check_port(settings)
-            with _shared(settings):
+            with _shared(settings) as (more, anew), web_server.made_ready(settings, more, anew=anew) as begin:
                 prepare_database(context, settings)
-                _serve(context, settings, demo=demo)
+                _serve(context, settings, begin, more, demo=demo)
     except ValkeyError as fault:
         raise click.ClickException(str(fault)) from fault
     except Stopped:
@@ -71,12 +68,11 @@ def stoppable() -> Iterator[None]:
     """Turns the signals that end a program into Stopped, once: after that the clean-up is not disturbed."""
 
     def stop(*_: object) -> NoReturn:
-        for each in numbers:
+        for each in ENDS:
             signal.signal(each, signal.SIG_IGN)
         raise Stopped
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {each: signal.signal(each, stop) for each in numbers}
+    before = {each: signal.signal(each, stop) for each in ENDS}
     try:
         yield
     finally:
@@ -86,16 +82,19 @@ def stoppable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _shared(settings: Settings) -> Iterator[None]:
-    """What several processes share: a folder for their numbers, and a Valkey if there are more web processes than one."""
-    os.environ.update(metrics_folder.prepare(settings.data_dir / "metrics"))
+def _shared(settings: Settings) -> Iterator[tuple[dict[str, str], bool]]:
+    """What several processes share: a folder for their numbers, and a Valkey if there are more web processes than one.
+
+    The variables that tell them, and whether the application has to be loaded anew to follow them.
+    """
+    more = metrics_folder.prepare(settings.data_dir / "metrics")
     valkey = None
     if settings.web_workers > 1 and not settings.redis_url:
         valkey = EmbeddedValkey(settings.data_dir / "valkey").start()
-        os.environ["REDIS_URL"] = valkey.url
+        more["REDIS_URL"] = valkey.url
         use_valkey(valkey.url)
     try:
-        yield
+        yield more, valkey is not None
     finally:
         if valkey is not None:
             valkey.stop()
@@ -135,8 +134,9 @@ def prepare_database(context: click.Context, settings: Settings) -> None:
             for_process(settings.data_dir)
     except EmbeddedPostgresError as fault:
         raise click.ClickException(str(fault)) from fault
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    _run(context, "db", "upgrade")
+    if not schema.is_newest():
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        _run(context, "db", "upgrade")
     db.engine.dispose()
 
 
@@ -164,17 +164,19 @@ def _run(context: click.Context, *words: str) -> None:
         raise click.exceptions.Exit(code)
 
 
-def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
+def _serve(
+    context: click.Context, settings: Settings, begin: web_server.Begin, more: dict[str, str], *, demo: bool
+) -> None:
     """Runs the web server and the worker of jobs until they are stopped.
 
-    The server loads while the courses are looked through, unless there are none yet: nobody shall see an empty site. The
+    Pages are served while the courses are looked through, unless there are none yet: nobody shall see an empty site. The
     worker waits until the pages answer, for somebody waits for these.
     """
     load_first = demo or not queries.catalogue()
     if load_first:
         load_courses(context, settings, demo=demo)
-    server = subprocess.Popen(_granian(settings), cwd=ROOT, start_new_session=True)
-    worker: subprocess.Popen[bytes] | None = None
+    server = begin()
+    worker: Running | None = None
     try:
         if not load_first:
             load_courses(context, settings, demo=False)
@@ -184,7 +186,7 @@ def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
         while (code := _ended(server, 0 if worker is None else LOOK_SECONDS)) is None:
             # begun when the pages answer; as with the web server's workers, one that crashed comes back
             if worker is None or worker.poll() is not None:
-                worker = _start_worker()
+                worker = _start_worker(more)
     finally:
         if worker is not None:
             _ask_to_stop(worker)
@@ -196,13 +198,13 @@ def _serve(context: click.Context, settings: Settings, *, demo: bool) -> None:
     )
 
 
-def _start_worker() -> subprocess.Popen[bytes]:
+def _start_worker(more: dict[str, str]) -> Running:
     """The process of the jobs; it ends when this one does."""
     command = [sys.executable, "-P", "-m", "flask", "worker", "--beside-server", str(os.getpid())]
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **more}, start_new_session=True)
 
 
-def _ended(server: subprocess.Popen[bytes], seconds: float) -> int | None:
+def _ended(server: Running, seconds: float) -> int | None:
     """The exit status of the web server, None if it still runs after so long."""
     try:
         return server.wait(seconds)
@@ -210,19 +212,7 @@ def _ended(server: subprocess.Popen[bytes], seconds: float) -> int | None:
         return None
 
 
-def _granian(settings: Settings) -> list[str]:
-    """The command line of the web server: the engine of production, with pages and streams in one process."""
-    return [
-        sys.executable, "-P", str(Path(processes.__file__)),
-        "--interface", "asgi", "--factory", "--loop", "asyncio", "--no-ws",
-        "--host", settings.host, "--port", str(settings.port), "--workers", str(settings.web_workers),
-        "--backpressure", str(settings.streams_max + PAGES_AT_ONCE),
-        "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(STOP_SECONDS - 2),
-        "--log-level", "warning", "app:site",
-    ]  # fmt: skip
-
-
-def _wait_until_it_answers(settings: Settings, server: subprocess.Popen[bytes]) -> None:
+def _wait_until_it_answers(settings: Settings, server: Running) -> None:
     """Returns when a worker has answered a request, whatever it said, or when the server has ended."""
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None:
@@ -254,12 +244,12 @@ def _greet(settings: Settings) -> None:
     click.echo("\n" + "\n".join(f"  {what:<26}{answer}" for what, answer in lines.items()) + "\n")
 
 
-def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+def _ask_to_stop(process: Running) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: Running) -> None:
     """Asks the server and its workers to finish, and makes sure that they did."""
     _ask_to_stop(server)
     with contextlib.suppress(subprocess.TimeoutExpired):

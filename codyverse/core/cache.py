@@ -19,9 +19,6 @@ from flask import Flask, current_app
 from flask_caching import Cache
 from flask_caching.backends.base import BaseCache
 from flask_caching.backends.rediscache import RedisCache
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from codyverse.core import metrics
 from codyverse.core.database import on_primary
@@ -46,6 +43,14 @@ VERSIONED = "@"
 cache = Cache()
 
 
+def redis_error() -> type[Exception]:
+    """What a Valkey that does not answer raises, to stand behind `except`, which asks only when there is something to catch:
+    most processes need no Valkey, and its library is long in loading."""
+    from redis.exceptions import RedisError
+
+    return RedisError
+
+
 class Levels(BaseCache):
     """Memory before Valkey. Objects in memory are kept as they are: whoever puts them in never changes them again."""
 
@@ -67,6 +72,8 @@ class Levels(BaseCache):
         far = None
         if address:
             import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
 
             client = redis.Redis.from_url(
                 address,
@@ -136,7 +143,7 @@ class Levels(BaseCache):
             return otherwise
         try:
             return act(self.far)
-        except (RedisError, OSError) as fault:
+        except (redis_error(), OSError) as fault:
             self.resting_until = time.monotonic() + REST_SECONDS
             log.warning("the cache does not answer, and is left alone for %s s: %s", REST_SECONDS, fault)
             return otherwise

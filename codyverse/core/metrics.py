@@ -1,63 +1,62 @@
 """Numbers for machines that watch, in Prometheus' format. With several processes they add up in PROMETHEUS_MULTIPROC_DIR.
 
-prometheus_client reads that variable when it is imported, so it has to be set where the processes are started. What
-follows from a process (memory, pool, threads) is set by its heartbeat, a few seconds old at most.
+prometheus_client reads that variable when it is imported, so it has to be set by then: where the processes are started,
+or before `load`, which the first number that is asked for does otherwise. What follows from a process (memory, pool,
+threads) is set by its heartbeat, a few seconds old at most.
 """
 
 import os
 import re
 from collections import Counter as Counting
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
-from prometheus_client import REGISTRY as OWN
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
-LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-QUEUE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-SUM: dict[str, Any] = {"multiprocess_mode": "livesum"}
+from codyverse.core.metrics_folder import VARIABLE
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
 _OF_PROCESS = re.compile(r"gauge_live[a-z]*_(\d+)\.db")
 
-requests = Counter("cody_requests", "Requests answered.", ["endpoint", "method", "status"])
-request_seconds = Histogram("cody_request_seconds", "Time to answer.", ["endpoint"], buckets=LATENCY)
-queue_seconds = Histogram("cody_queue_seconds", "Time a request waited for a thread.", buckets=QUEUE)
-statements = Counter("cody_db_statements", "Statements sent to the database.")
-statement_seconds = Counter("cody_db_statement_seconds", "Time spent waiting for the database.")
-refused = Counter(
-    "cody_requests_refused", "Requests that were told at once to come again, for too many waited."
-)
-slow_statements = Counter("cody_db_slow_statements", "Statements that took longer than the settings allow.")
-faults = Counter("cody_faults", "What failed, by category.", ["category"])
-cache_reads = Counter("cody_cache_reads", "Looks into the cache.", ["lifetime", "result"])
-job_runs = Counter("cody_job_runs", "Runs of jobs.", ["job", "outcome"])
-job_seconds = Counter("cody_job_seconds", "Time that jobs took.", ["job"])
-memory_bytes = Gauge("cody_memory_bytes", "Memory of the processes.", **SUM)
-cpu_seconds = Gauge("cody_cpu_seconds", "CPU time that the living processes have used.", **SUM)
-pool_in_use = Gauge("cody_db_pool_in_use", "Database connections in use.", **SUM)
-pool_idle = Gauge("cody_db_pool_idle", "Database connections that wait for use.", **SUM)
-pool_most = Gauge("cody_db_pool_most", "Database connections there may be at most.", **SUM)
-breaker = Gauge(
-    "cody_db_breaker",
-    "Breaker before the database: 0 closed, 1 half-open, 2 open.",
-    multiprocess_mode="livemax",
-)
-streams = Gauge("cody_streams", "Open streams.", **SUM)
-threads = Gauge("cody_threads", "Threads that answer requests.", **SUM)
-threads_busy = Gauge(
-    "cody_threads_busy", "Threads busy on average; its share of cody_threads is for scaling.", **SUM
-)
-reads = Counter("cody_reads", "GET requests by the database that they read from.", ["source"])
+
+def load() -> None:
+    """Make the numbers. From then on it is settled whether they add up with those of others; again is harmless."""
+    from codyverse.core import meters
+
+    globals().update({name: each for name, each in vars(meters).items() if not name.startswith("_")})
 
 
-def registry() -> CollectorRegistry:
+def __getattr__(name: str) -> Any:
+    """The first number that is asked for brings all of them."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    load()
+    try:
+        return globals()[name]
+    except KeyError:
+        raise AttributeError(f"there is no number {name}") from None
+
+
+def registry() -> "CollectorRegistry":
     """All numbers: of all processes if they share a folder, else of this one."""
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    load()
+    from prometheus_client import REGISTRY
+
+    folder = os.environ.get(VARIABLE)
     if not folder:
-        return OWN
+        return REGISTRY
     _forget_the_dead(Path(folder))
+    return _added_up()
+
+
+def _added_up(folder: Path | None = None) -> "CollectorRegistry":
+    """What all processes wrote into the folder, or into the one of the variable."""
+    from prometheus_client import CollectorRegistry, multiprocess
+
     shared = CollectorRegistry()
-    multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(shared, path=str(folder) if folder else None)  # type: ignore[no-untyped-call]
     return shared
 
 
@@ -71,7 +70,9 @@ def _forget_the_dead(folder: Path) -> None:
 
 def show_breaker(state: str) -> None:
     """The breaker has come to stand so."""
-    breaker.set(("closed", "half-open", "open").index(state))
+    from codyverse.core import meters
+
+    meters.breaker.set(("closed", "half-open", "open").index(state))
 
 
 def cache_looks(folder: Path | None = None) -> Counting[tuple[str, bool]] | None:
@@ -79,12 +80,10 @@ def cache_looks(folder: Path | None = None) -> Counting[tuple[str, bool]] | None
 
     `folder` is where they add up, for somebody who is none of them; without it PROMETHEUS_MULTIPROC_DIR counts.
     """
-    if folder is None and not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    if folder is None and not os.environ.get(VARIABLE):
         return None
-    shared = CollectorRegistry()
-    multiprocess.MultiProcessCollector(shared, path=str(folder) if folder else None)  # type: ignore[no-untyped-call]
     looks: Counting[tuple[str, bool]] = Counting()
-    for family in shared.collect():
+    for family in _added_up(folder).collect():
         for each in family.samples if family.name == "cody_cache_reads" else ():
             looks[each.labels["lifetime"], each.labels["result"] == "hit"] += int(each.value)
     return looks
@@ -92,6 +91,8 @@ def cache_looks(folder: Path | None = None) -> Counting[tuple[str, bool]] | None
 
 def as_text() -> bytes:
     """In Prometheus' text format."""
+    from prometheus_client import generate_latest
+
     return generate_latest(registry())
 
 
@@ -110,3 +111,7 @@ def as_json() -> list[dict[str, Any]]:
         for family in registry().collect()
         if family.name.startswith("cody_")
     ]
+
+
+if os.environ.get(VARIABLE):  # a process that is told where to count will count
+    load()

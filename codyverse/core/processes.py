@@ -2,7 +2,7 @@
 
 Run as a script, this is granian's command line, ``python -P processes.py --port 8000 app:app``, whose main process ends
 with its parent and whose workers end with the main process (they would go on serving if it was killed). It imports
-nothing of Cody Verse, so that the main process stays small.
+nothing of Cody Verse, so that the main process stays small. (`flask serve` has loaded it all anyway: `cli.web_server`.)
 """
 
 import ctypes

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from flask import Flask, current_app
@@ -20,7 +20,9 @@ from sqlalchemy import Engine, create_engine
 
 from codyverse.core.database import db
 from codyverse.core.libpq import words_for
-from codyverse.core.marks import Marks
+
+if TYPE_CHECKING:
+    from codyverse.core.marks import Marks
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
@@ -143,7 +145,7 @@ class Replicas:
         primary: Callable[[], Engine],
         connect: Connect,
         most_lag: float,
-        marks: Marks,
+        marks: "Marks",
     ) -> None:
         self.all = tuple(replicas)
         self.most_lag = most_lag
@@ -233,6 +235,8 @@ def install(
         looks = connector(url, 1000 * PATIENCE_SECONDS, "codyverse-watch")
         engine = create_engine("postgresql+psycopg2://", creator=reads, **options)
         found.append(Replica(f"replica-{number}", looks, engine))
+    from codyverse.core.marks import Marks
+
     marks = Marks(redis_url, redis_timeout_s, settle_seconds=int(most_lag_s) + 2)
     app.extensions["replicas"] = Replicas(found, lambda: db.engines[None], primary, most_lag_s, marks)
 

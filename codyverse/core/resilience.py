@@ -11,7 +11,6 @@ from math import ceil
 from typing import Any, Literal, TypeVar
 
 import psycopg2
-import pybreaker
 import stamina
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +19,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from codyverse.core.database import undo
 from codyverse.core.notes import notes, notes_or_none
 from codyverse.core.sqlstates import is_away, is_passing
+from codyverse.core.without import without
+
+with without("redis"):  # it would keep a breaker's state in Redis; ours is that of one process
+    import pybreaker
 
 log = logging.getLogger(__name__)
 State = Literal["closed", "half-open", "open"]

@@ -3,7 +3,6 @@
 A whole class sits behind one address, so what is limited there are failed sign-ins, never those that succeed.
 """
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -14,9 +13,9 @@ from typing import Any, TypeVar
 from flask import Flask, Response, current_app, request, session
 from flask_limiter import ApplicationLimit
 from flask_limiter.util import get_remote_address
-from redis.exceptions import RedisError
 
 from codyverse.accounts.services import address_key
+from codyverse.core.cache import redis_error
 from codyverse.core.notes import notes
 from codyverse.http.access import PERSON, bearer, half, principal_or_none
 from codyverse.http.lean import LeanLimiter
@@ -142,17 +141,17 @@ def _tell(response: Response) -> Response:
     """Name the limit that is nearest, and how much of it is left, for programs."""
     limit = limiter.current_limit
     if limit is not None:
-        with contextlib.suppress(
-            RedisError
-        ):  # it went away since the request was counted: then there is nothing to tell
+        try:
             remaining, reset = max(0, limit.remaining), seconds_to_wait()
-            tell(
-                (
-                    ("RateLimit-Limit", str(limit.limit.amount)),
-                    ("RateLimit-Remaining", str(remaining)),
-                    ("RateLimit-Reset", str(reset)),
-                )
+        except redis_error():  # it went away since the request was counted: then there is nothing to tell
+            return response
+        tell(
+            (
+                ("RateLimit-Limit", str(limit.limit.amount)),
+                ("RateLimit-Remaining", str(remaining)),
+                ("RateLimit-Reset", str(reset)),
             )
+        )
     return response
 
 

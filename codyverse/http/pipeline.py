@@ -29,6 +29,8 @@ from werkzeug.http import is_entity_header
 from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_host
 
+from codyverse.http.routing import LateRule
+
 MOST_COOKIES, MOST_PATHS = 2_000, 2_000
 LONGEST_PATH = 120
 """What is longer is not remembered, so that nobody can fill the memory with paths."""
@@ -163,6 +165,7 @@ class LeanFlask(Flask):
     """Its views and hooks are plain functions, none of them a coroutine; hooks belong to the application, none to a blueprint."""
 
     session_interface = _Sessions()
+    url_rule_class = LateRule
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -12,6 +12,14 @@ from codyverse.http.limits import exempt
 from codyverse.web.render import page
 
 bp = Blueprint("pages", __name__)
+FIRST_SEEN = (
+    "pages/landing/landing.html",
+    "layouts/page.html",
+    "components/nav.html",
+    "components/course_card.html",
+    "components/meter.html",
+)
+"""The templates of the landing page: a web process that waits until it may serve compiles them meanwhile."""
 
 
 @bp.get("/")

@@ -1,6 +1,7 @@
 """`flask serve` and `make run`: one command starts everything, and nothing is left of it, however it ends."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -63,6 +64,10 @@ class Server:
         except OSError:
             return False
 
+    def uptime(self) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=10) as answer:
+            return int(json.load(answer)["uptime"])
+
     def wait(self) -> "Server":
         assert eventually(lambda: "To stop it" in self.said() or self.process.poll() is not None, 90), (
             self.said()
@@ -76,10 +81,15 @@ class Server:
         self.family = [top, *top.children(recursive=True)]
 
     def workers(self) -> list[psutil.Process]:
-        """granian's main process, then its workers."""
+        """granian's main process, then its workers: split off from the command, or started anew."""
         self.remember()
-        living = [each for each in self.family if _lives(each)]
-        return [each for each in living if "processes.py" in " ".join(each.cmdline())]
+        command, *others = [each for each in self.family if _lives(each)]
+        lines = {each: each.cmdline() for each in others}
+        return [
+            each
+            for each, line in lines.items()
+            if line == command.cmdline() or "processes.py" in " ".join(line)
+        ]
 
     def said(self) -> str:
         return self.words.read_text()
@@ -176,9 +186,11 @@ def test_a_crashed_worker_and_a_crashed_database_come_back_and_a_crashed_server_
 ) -> None:
     server = launch().wait()
     _main, worker = server.workers()
+    killed = time.monotonic()
     worker.kill()
     assert eventually(lambda: not _lives(worker))
     assert eventually(server.answers, 30)
+    assert server.uptime() <= time.monotonic() - killed, "the new one counts from its own beginning"
 
     keeper_of(folder).kill()
     assert eventually(server.answers, 30), "pages come back after the database was killed"

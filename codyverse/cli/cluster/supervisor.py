@@ -16,6 +16,7 @@ from codyverse.cli import serve
 from codyverse.cli.cluster import nginx
 from codyverse.cli.cluster.parts import Part, Running, answers, lives_for
 from codyverse.cli.cluster.state import Refused, State
+from codyverse.cli.web_server import PAGES_AT_ONCE
 from codyverse.core import metrics_folder, processes
 from codyverse.core.embedded import EmbeddedPostgresError, Lease, for_process
 from codyverse.core.embedded.replica import replica_of
@@ -161,7 +162,7 @@ class Supervisor:
         ]
 
     def _streams(self, path: Path | None) -> list[str]:
-        most = str(self.settings.streams_max + serve.PAGES_AT_ONCE)
+        most = str(self.settings.streams_max + PAGES_AT_ONCE)
         words = [
             "--interface",
             "asgi",
