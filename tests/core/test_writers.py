@@ -304,6 +304,16 @@ def test_what_is_left_within_a_savepoint_is_undone_with_it(committed_app: Flask)
     assert (name_of(ada), name_of(bob)) == ("Countess", "Bob")
 
 
+def test_what_was_left_before_a_savepoint_outlives_it(committed_app: Flask) -> None:
+    ada = make_user(name="Ada")
+    with unit_of_work():
+        send(PID)
+        leave(RENAME, {"id": ada, "name": "Countess"})
+        with pytest.raises(IntegrityError), savepoint():
+            send(BROKEN, {"id": ada})
+    assert name_of(ada) == "Countess"
+
+
 def test_what_is_left_and_fails_keeps_nothing(committed_app: Flask) -> None:
     ada = make_user(name="Ada")
 
