@@ -323,7 +323,9 @@ def test_what_is_left_and_fails_keeps_nothing(committed_app: Flask) -> None:
 
 def test_a_fault_of_the_commit_says_what_was_sent_without_its_values(committed_app: Flask) -> None:
     ada, bob = make_user(name="Ada"), make_user(name="Bob")
-    refuse = "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$"
+    refuse = (
+        "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$"
+    )
     late = (
         "create constraint trigger late after update on users deferrable initially deferred for each row "
         "execute function refuse()"

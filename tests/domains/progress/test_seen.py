@@ -140,7 +140,9 @@ def test_what_was_reported_since_counts_as_the_best_so_far(ada: int) -> None:
     with unit_of_work():
         assert reports.report_completion(ada, lesson, 5, 90).attempt_id is not None
     assert finish(ada, attempt_id).best_score == 100
-    paid = text("select amount from ledger_entries where currency = 'xp' and rule = 'lesson_again' order by id")
+    paid = text(
+        "select amount from ledger_entries where currency = 'xp' and rule = 'lesson_again' order by id"
+    )
     assert session.scalars(paid).all() == [13, 2]
 
 
