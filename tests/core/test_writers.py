@@ -2,18 +2,15 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from threading import Barrier, BrokenBarrierError
-from typing import Any
+from contextlib import closing
 
 import psycopg2
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 
 from codyverse.accounts.models import User
-from codyverse.core import holding
 from codyverse.core.asking import ask_one, leave, look, send, send_one
 from codyverse.core.database import current_writer, db, savepoint, session, undo, unit_of_work
 from codyverse.core.holding import MOST_KEPT, RECYCLED_AFTER_S, held_of
@@ -254,23 +251,6 @@ def test_many_units_at_once_open_few_connections_and_all_are_kept(committed_app:
     assert eventually(lambda: ask_one(MINE).number <= most)
     db.engine.dispose()
     assert eventually(lambda: ask_one(MINE).number <= 1)
-
-
-def test_threads_that_are_the_first_at_once_share_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise a connection is given back to another holder than the one that counts it."""
-    met = Barrier(2)
-
-    class Slow(holding.Holder):
-        def __init__(self, *given: Any, **more: Any) -> None:
-            with suppress(BrokenBarrierError):
-                met.wait(0.5)  # for a second one that is being made too
-            super().__init__(*given, **more)
-
-    monkeypatch.setattr(holding, "Holder", Slow)
-    engine = create_engine("postgresql+psycopg2://nobody@nowhere/none")
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(holding.kept_of, [engine] * 2)
-    assert first is second
 
 
 # --- what is left for the commit ---
