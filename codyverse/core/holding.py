@@ -6,7 +6,6 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -108,12 +107,20 @@ class Holder:
         return max(0, self._open - idle), idle
 
 
-@cache
+_KEPT: dict[Engine, Holder] = {}
+_MAKING = threading.Lock()
+
+
 def kept_of(engine: Engine) -> Holder:
     """The connections of this engine on which each statement is a transaction of its own, unless somebody says `begin`: for
     readers and writers alike, so that a request that finds out who acts and then writes stays with one process of PostgreSQL,
-    whose memory is warm from it."""
-    return Holder(engine, MOST_KEPT, isolation_level="AUTOCOMMIT")
+    whose memory is warm from it. The same for all threads, also for those that ask first at once: what one gives back, another
+    one counts."""
+    if engine not in _KEPT:
+        with _MAKING:
+            if engine not in _KEPT:
+                _KEPT[engine] = Holder(engine, MOST_KEPT, isolation_level="AUTOCOMMIT")
+    return _KEPT[engine]
 
 
 _HOLDERS: "WeakKeyDictionary[Engine, list[Holder]]" = WeakKeyDictionary()

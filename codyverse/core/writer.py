@@ -1,7 +1,7 @@
 """The connection that a unit of work writes on past the session, and its transaction."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -50,7 +50,7 @@ class Writer:
         """Somebody else is about to send a statement on this connection: the transaction begins, and what was left is sent.
         Again is harmless."""
         if not self.begun:
-            self._say("begin")
+            self._say(b"begin", "begin")
             self.begun = True
         self.send_left()
 
@@ -76,23 +76,25 @@ class Writer:
         self.over, self.left = True, []
         with suppress(DBAPIError):
             if self.begun and not self.held.connection.invalidated and not self.held.is_clean:
-                self._say("rollback")
+                self._say(b"rollback", "rollback")
             self.transaction.close()
 
     def _send_left_with(self, word: bytes) -> str:
         left, self.left = self.left, []
         began = time.perf_counter()
-        said = self._say(b"; ".join([*(each.sent for each in left), word]), [each.text for each in left])
+        said = self._say(
+            b"; ".join([*(each.sent for each in left), word]), *(each.text for each in left), word.decode()
+        )
         for each in left:
             each.took((time.perf_counter() - began) / len(left))
         return said
 
-    def _say(self, words: str | bytes, known_as: Sequence[str] = ()) -> str:
+    def _say(self, words: bytes, *known_as: str) -> str:
         """Send them; what PostgreSQL says that it did last: it answers a commit after a fault with ROLLBACK. `known_as` is what
         a fault tells, for the words themselves have values in them."""
         try:
             self.held.cursor.execute(words)
             return str(self.held.cursor.statusmessage)
         except psycopg2.Error as fault:
-            told = "; ".join(known_as) or str(words)
+            told = "; ".join(filter(None, known_as))
             self.held.connection._handle_dbapi_exception(fault, told, None, None, None)  # always raises

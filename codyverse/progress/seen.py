@@ -1,8 +1,9 @@
 """An attempt, or a step of it, as it was seen without a lock, by the statement that found out who acts.
 
 Whoever finishes or answers it writes only if the learner's row and the attempt's are still the versions that were seen
-(`xmin`): every event of study writes both. So nothing has to be read again under a lock, and what was seen is as good as
-what is locked. It is used once: whoever begins anew reads under the lock.
+(`xmin`): every event of study writes both, and a report of a lesson done elsewhere the learner's. So nothing has to be
+read again under a lock, and what was seen is as good as what is locked. It is used once, and a request that is done again
+takes in nothing: it reads under the lock.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 from codyverse.accounts.riders import Rider
 from codyverse.core.database import noted
+from codyverse.core.resilience import is_repeated
 
 ATTEMPT, STEP = "attempt", "step"
 
@@ -72,7 +74,7 @@ def _keep(name: str) -> Callable[[list[Any] | None], None]:
 
 
 def _take(name: str, told: list[Any] | None) -> None:
-    noted()[name] = told
+    noted()[name] = None if is_repeated() else told
 
 
 take, take_step = _keep(ATTEMPT), _keep(STEP)

@@ -54,6 +54,8 @@ PIN_STEPS = text("""
 """)
 
 _CLOCK = "clock as (update users set studied_until = :counted_to where id = :user_id)"
+_OTHER_VERSION = "other_version as (update users set studied_until = studied_until where id = :user_id)"
+"""For what changes a learner's standing and not their clock: whoever saw it before finds the learner's row changed."""
 WHOLE_COURSE = "study_has_whole_course(:user_id, :course_id)"
 _DAY = "lessons, distinct_lessons, answers, correct, first_try, seconds, xp, mended"
 
@@ -125,7 +127,7 @@ REPORT = text(f"""
                               score, reported)
         values (:user_id, :lesson_id, 0, :at, :at, :seconds, :at, :local_date, :score, true)
         returning id
-    ), {_FINISH}, (select id from done) as attempt_id
+    ), {_OTHER_VERSION}, {_FINISH}, (select id from done) as attempt_id
 """)  # noqa: S608 - only the texts above
 """Keep a lesson that was finished elsewhere, as an attempt of its own beside any that is open here."""
 

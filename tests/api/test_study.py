@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import text
 
-from codyverse.core.database import session
+from codyverse.core.database import count_statements, db, session
 from codyverse.gamification.services import verify_ledger
 from codyverse.progress.rehearsal import solution
 from tests.api.client import Program, at_once, check, token_for
@@ -127,3 +127,37 @@ def test_fifty_at_once_under_one_key_and_without(committed_app: Flask) -> None:
 def rows() -> dict[str, int]:
     tables = ("answers", "ledger_entries", "attempts", "purchases", "activity_days")
     return {table: session.execute(text(f"select count(*) from {table}")).scalar_one() for table in tables}
+
+
+def test_a_completion_that_is_done_again_reads_under_the_lock(ada: Actor) -> None:
+    """An entry that nothing knew of is there already: the second time it is known, and what was seen is not relied on."""
+    [lesson_id] = make_course(Plan(asks=1))
+    attempt_id, [step] = begin(ada, lesson_id)
+    ada.program.post(
+        f"/attempts/{attempt_id}/answers", {"stepId": step.step_id, "tryNo": 1, "answer": step.right}
+    )
+    paid = "insert into ledger_entries (user_id, currency, amount, rule, source, local_date, created_at, details) "
+    entry = "values (:id, 'xp', 7, 'lesson', :source, current_date, now(), '{}')"
+    session.execute(text(paid + entry), {"id": ada.id, "source": f"lesson:{lesson_id}"})
+    session.commit()
+    sent: list[str] = []
+    count_statements(db.engine, sent.append)
+    done = ada.program.post(f"/attempts/{attempt_id}/complete").data
+    assert "lesson" not in {each["rule"] for each in done["rewards"]["entries"] if each["currency"] == "xp"}
+    written = [sql.split(" from ")[1].split("(")[0] for sql in sent if "game_of_lesson" in sql]
+    assert written == ["study_finish_seen", "study_finish"]
+
+
+def test_an_end_that_nothing_came_between_is_written_as_it_was_seen(ada: Actor) -> None:
+    """Nothing is read once more: who acts, with the attempt; the lesson; all that it brings."""
+    [lesson_id] = make_course(Plan(asks=1))
+    attempt_id, [step] = begin(ada, lesson_id)
+    ada.program.post(
+        f"/attempts/{attempt_id}/answers", {"stepId": step.step_id, "tryNo": 1, "answer": step.right}
+    )
+    sent: list[str] = []
+    count_statements(db.engine, sent.append)
+    ada.program.post(f"/attempts/{attempt_id}/complete")
+    names = ("study_seen", "study_finish_seen", "game_settled", "study_attempt", "study_finish")
+    called = [name for sql in sent for name in names if f"{name}(" in sql]
+    assert called == ["study_seen", "study_finish_seen", "game_settled"]

@@ -331,6 +331,33 @@ def test_what_is_left_and_fails_keeps_nothing(committed_app: Flask) -> None:
     assert name_of(ada) == "Later"
 
 
+def test_a_fault_of_the_commit_says_what_was_sent_without_its_values(committed_app: Flask) -> None:
+    ada, bob = make_user(name="Ada"), make_user(name="Bob")
+    refuse = (
+        "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$"
+    )
+    late = (
+        "create constraint trigger late after update on users deferrable initially deferred for each row "
+        "execute function refuse()"
+    )
+    for sql in (refuse, late):
+        session.execute(text(sql))
+    session.commit()
+
+    def rename(*left: int) -> None:
+        with unit_of_work():
+            send(RENAME, {"id": ada, "name": "Countess"})
+            for each in left:
+                leave(RENAME, {"id": each, "name": "Robert"})
+
+    renaming = "update users set display_name = %(name)s where id = %(id)s"
+    for left, told in (((), "commit"), ((bob,), f"{renaming}; commit")):
+        with pytest.raises(DBAPIError) as fault:
+            rename(*left)
+        assert fault.value.statement == told
+    assert (name_of(ada), name_of(bob)) == ("Ada", "Bob")
+
+
 def test_what_is_left_and_fails_in_passing_is_done_again(committed_app: Flask) -> None:
     ada = make_user(name="Ada")
     passing = text("do $$ begin raise exception 'again' using errcode = 'serialization_failure'; end $$")

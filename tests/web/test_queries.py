@@ -71,8 +71,8 @@ CEILINGS = {
     "read": 10,  # the first of the day, which writes the day's goals
     "draft": 5,
     "hint": 8,
-    "answer": 5,  # who acts; the step, the answer; the player, the head of the page
-    "answer again": 5,
+    "answer": 4,  # who acts, with the step; the answer; the player, the head of the page
+    "answer again": 4,
     "complete": 9,  # with a badge: who acts; the attempt, the lesson, all that it brought; five for the summary
     "summary": 7,
 }

@@ -11,8 +11,8 @@ from codyverse.core.database import session, unit_of_work
 from codyverse.core.errors import Conflict
 from codyverse.core.resilience import again
 from codyverse.core.sqlstates import is_passing
-from codyverse.progress import seen, services
-from tests.domains.study import NOON, Plan, answer, answer_all, asking, make_course, start
+from codyverse.progress import reports, seen, services
+from tests.domains.study import NOON, Plan, answer, answer_all, asking, do_lesson, make_course, start
 from tests.factories import make_user
 
 TOLD = text("select study_seen(:user_id, :attempt_id)")
@@ -128,6 +128,38 @@ def test_an_attempt_that_changed_alone_is_a_passing_fault(ada: int) -> None:
     assert is_passing(fault.value)
     seen.take(stale)
     assert again(lambda: finish(ada, attempt_id)).seconds == 11
+
+
+def test_what_was_reported_since_counts_as_the_best_so_far(ada: int) -> None:
+    """A report moves no clock, but what it paid for is not paid for again, and the lesson is one of the day's all the same."""
+    [lesson] = make_course(Plan(asks=4))
+    do_lesson(ada, lesson, wrong=3)
+    attempt_id = start(ada, lesson)
+    answer_all(ada, attempt_id)
+    look(ada, attempt_id)
+    with unit_of_work():
+        assert reports.report_completion(ada, lesson, 5, 90).attempt_id is not None
+    assert finish(ada, attempt_id).best_score == 100
+    paid = text(
+        "select amount from ledger_entries where currency = 'xp' and rule = 'lesson_again' order by id"
+    )
+    assert session.scalars(paid).all() == [13, 2]
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_lesson_that_was_reported_since_is_one_of_the_day(ada: int, clock, is_new: bool) -> None:
+    [lesson] = make_course(Plan(asks=1))
+    if not is_new:
+        do_lesson(ada, lesson, wrong=1)
+        clock.shift(timedelta(days=1))
+    attempt_id = start(ada, lesson)
+    answer_all(ada, attempt_id)
+    look(ada, attempt_id)
+    with unit_of_work():
+        reports.report_completion(ada, lesson, 5, 90)
+    assert finish(ada, attempt_id).first_time is False
+    today = text("select lessons, distinct_lessons from activity_days order by local_date desc limit 1")
+    assert tuple(session.execute(today).one()) == (2, 1)
 
 
 @pytest.mark.parametrize("state", ["waiting", "somebody else's", "another attempt"])
