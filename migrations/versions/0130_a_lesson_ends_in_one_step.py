@@ -91,7 +91,7 @@ begin
     end if;
     update attempts
     set completed_at = p_at, local_date = p_date, score = p_score, seconds = p_seconds, last_event_at = p_counted_to
-    where id = p_attempt and xmin = p_attempt_seen;
+    where id = p_attempt and user_id = p_user and xmin = p_attempt_seen;
     if not found then
         raise exception 'the attempt was changed meanwhile' using errcode = 'serialization_failure';
     end if;
@@ -165,7 +165,8 @@ begin
     if not found then
         return;
     end if;
-    update attempts set seconds = p_seconds, last_event_at = p_counted_to where id = p_attempt and xmin = p_attempt_seen;
+    update attempts set seconds = p_seconds, last_event_at = p_counted_to
+    where id = p_attempt and user_id = p_user and xmin = p_attempt_seen;
     if not found then
         raise exception 'the attempt was changed meanwhile' using errcode = 'serialization_failure';
     end if;

@@ -71,7 +71,7 @@ def test_the_words_for_people(site: Flask) -> None:
 
 
 FAULTS: list[tuple[str, str, str, dict[str, Any]]] = [
-    ("pool", "up to 516 connections are wanted", "set POOL_MAX=", {"pool_max": 500, "web_threads": 4}),
+    ("pool", "up to 512 connections are wanted", "set POOL_MAX=", {"pool_max": 500, "web_threads": 4}),
     ("mail", "does not take mail", "check SMTP_URL", {"smtp_url": "smtp://127.0.0.1:9", "smtp_timeout_s": 1}),
     ("secrets", "cannot be read", "mend /nowhere/key", {"backup_key_file": Path("/nowhere/key")}),
     ("disk", "nothing can be written to /proc/nope", "BACKUP_DIR", {"backup_dir": Path("/proc/nope")}),
