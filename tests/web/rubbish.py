@@ -52,7 +52,7 @@ TABLES = [
         "mails",
         "public_profiles",
     ),
-    *("api_tokens", "second_factors", "recovery_codes", "one_time_keys", "passkeys"),
+    *("api_tokens", "second_factors", "recovery_codes", "one_time_keys", "passkeys", "prepared_exports"),
 ]
 STUDY = {"attempts", "attempt_steps", "activity_days", "daily_goals", "users"}
 ANY = set(RUBBISH) | {"missing"}
@@ -180,6 +180,7 @@ FORMS: dict[str, Form] = {
         {"name": NAMES},
     ),
     "passkeys.remove": Form(SECURED, {"current_password": PASSWORD}, {"passkeys", "mails"}),
+    "data.prepare": Form(LEARNER, {}, {"prepared_exports"}),
     "data.erase": Form(
         LEARNER,
         {"current_password": PASSWORD},
