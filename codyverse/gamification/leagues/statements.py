@@ -37,9 +37,10 @@ RETURN = text("""
 _PLACED = "case when cohort.closed_at is null then member.left_at is null else member.rank is not null end"
 _COUNTS = "(cohort.closed_at is null or member.lessons is not null)"
 STANDING = text(f"""
+    with cohort as materialized (select closed_at from league_cohorts where id = :cohort_id)
     select member.user_id, member.pseudonym, {_PLACED} as placed,
            coalesce(member.xp, days.xp) as xp, coalesce(member.lessons, done.lessons) as lessons
-    from league_members as member join league_cohorts as cohort on cohort.id = member.cohort_id
+    from cohort cross join league_members as member
     cross join lateral (
         select coalesce(sum(least(day.xp, {DAILY_XP_CAP})), 0) as xp from activity_days as day
         where member.xp is null and day.user_id = member.user_id
@@ -57,7 +58,8 @@ STANDING = text(f"""
 """All who joined a cohort, that of `week`, with the lesson XP of their own seven days, each day up to the cap, and the lessons finished
 in them, each once. Who left is not `placed`: no place on the board, but their lessons and their share of the target stay
 in the quest. `completed_at` only leads to the few rows by their index; the date decides, and no date begins a week early.
-The week is said and not read from the row, so that PostgreSQL knows how few days it is and looks them up by learner.
+The week is said and not read from the row, so that PostgreSQL knows how few days it is and looks them up by learner. The
+cohort is read once, and not again for each member, which PostgreSQL takes to cost the same.
 """
 
 MEMBERSHIP = text(f"""
