@@ -24,9 +24,8 @@ except SettingsError as fault:
     sys.exit(str(fault))
 admission.stand_before(app, partial(busy_page, app, admission.SAID))
 gc.freeze()
-gc.set_threshold(
-    10_000
-)  # what a request leaves behind is looked through every few requests, not several times in each
+# what a request leaves behind is looked through every few requests, not several times in each
+gc.set_threshold(10_000)
 gc.enable()
 
 
@@ -36,9 +35,8 @@ def site() -> "Asgi":
 
     from codyverse.stream import application
 
-    app.extensions[
-        "health"
-    ].began = time.monotonic()  # a worker that was split off began later than the application
+    # a worker that was split off began later than the application
+    app.extensions["health"].began = time.monotonic()
     settings = app.extensions["settings"]
     threads = admission.threads_for(settings.web_threads, settings.web_queue)
     return application(app, WSGIMiddleware(app, workers=threads))  # type: ignore[arg-type]

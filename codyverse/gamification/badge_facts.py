@@ -136,6 +136,8 @@ def read_counts(
 _OF_LESSON = "game_of_lesson(:user_id, :local_date, :course_id, :attempt_id, {first}, :first_time, {whole}, cast(:asked as jsonb))"
 _COUNTS_OF_LESSON = text(f"select {_OF_LESSON.format(first=':first', whole='null')} -> 'counts'")
 _LEAGUES = frozenset({"quests", "league_weeks"})
+_FRIDAY = 5
+"""As `isoweekday` counts."""
 
 
 class _Counted(NamedTuple):
@@ -201,16 +203,13 @@ def _rare(fact: LessonCompleted, found: _Counted, asked: _Asked, is_open: Mappin
         _, _, pause, other_day = found.days
         if is_open["gaps"] and _may_be_back(pause, asked.shortest_gap, whole_time=is_open["days"]):
             rare.add("gaps")
-        if is_open["weekends"] and fact.local_date.isoweekday() > FRIDAY and other_day:
+        if is_open["weekends"] and fact.local_date.isoweekday() > _FRIDAY and other_day:
             rare.add("weekends")
     if found.courses:
         rare.add("courses")
     if fact.first_time and is_open["new_in_a_day"] and fact.day.distinct_lessons >= asked.new_in_a_day:
         rare.add("new_in_a_day")
     return rare | _LEAGUES if found.in_league else rare
-
-
-FRIDAY = 5
 
 
 def _may_be_back(pause: int | None, shortest: int | None, *, whole_time: bool) -> bool:

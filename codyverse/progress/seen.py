@@ -89,16 +89,17 @@ def seen(attempt_id: int) -> Seen | None:
     told = noted().pop(f"codyverse_seen_{ATTEMPT}", None)
     if told is None or told[0] != attempt_id:
         return None
-    found = Seen(*told)
+    found: Any = Seen(*told)  # its dates and its score as JSON says them
     if found.completed_at is not None or found.waiting:
         return None
-    return found._replace(
-        last_game_date=_date(told[5]),
-        owed_until=_moment(told[6]),
-        counted_to=datetime.fromisoformat(told[9]),
-        best_score=None if told[18] is None else Decimal(told[18]),
-        last_local_date=_date(told[19]),
+    read: Seen = found._replace(
+        last_game_date=_date(found.last_game_date),
+        owed_until=_moment(found.owed_until),
+        counted_to=_moment(found.counted_to),
+        best_score=None if found.best_score is None else Decimal(found.best_score),
+        last_local_date=_date(found.last_local_date),
     )
+    return read
 
 
 def seen_step(lesson_id: int, step_id: int, try_no: int) -> SeenStep | None:
@@ -106,18 +107,16 @@ def seen_step(lesson_id: int, step_id: int, try_no: int) -> SeenStep | None:
     told = noted().pop(f"codyverse_seen_{STEP}", None)
     if told is None:
         return None
-    found = SeenStep(*told)
-    if (
-        (found.lesson_id, found.step_id) != (lesson_id, step_id)
-        or not found.asks
-        or try_no != found.tries + 1
-    ):
+    found: Any = SeenStep(*told)
+    is_this = (found.lesson_id, found.step_id) == (lesson_id, step_id)
+    if not is_this or not found.asks or try_no != found.tries + 1:
         return None
-    return found._replace(
-        last_game_date=_date(told[6]),
-        owed_until=_moment(told[7]),
-        counted_to=datetime.fromisoformat(told[11]),
+    read: SeenStep = found._replace(
+        last_game_date=_date(found.last_game_date),
+        owed_until=_moment(found.owed_until),
+        counted_to=_moment(found.counted_to),
     )
+    return read
 
 
 def _date(told: str | None) -> date | None:

@@ -93,9 +93,8 @@ def _answer(user_id: int, state: Any, step_id: int, try_no: int, given: Any) -> 
         raise Invalid({"stepId": ["This step asks nothing."]})
     if 1 <= try_no <= state.tries:
         return _replayed(state, step_id, try_no, given)
-    exercises.decode(
-        state.exercise, rules.attempt_key(state.seed), given
-    )  # says first what is no answer at all
+    # what is no answer at all is said before anything else
+    exercises.decode(state.exercise, rules.attempt_key(state.seed), given)
     _must_be_open(state)
     if try_no != state.tries + 1:
         raise Conflict(f"The next try at this step is number {state.tries + 1}.")

@@ -73,6 +73,16 @@ end $$
 
 _DAY = """lessons int, distinct_lessons int, answers int, correct int, first_try int, seconds int, xp int, mended int"""
 _DAY_COLUMNS = "lessons, distinct_lessons, answers, correct, first_try, seconds, xp, mended"
+_AS_IT_WAS = """    update users set
+        studied_until = p_counted_to,
+        last_game_date = coalesce(p_reached, last_game_date),
+        owed_until = case when p_reached is null then owed_until else p_owed end
+    where id = p_user and xmin = p_user_seen;
+    if not found then
+        return;
+    end if;
+"""
+"""The learner's row, if it is still the one that was seen: its clock, and the new date, if it is one."""
 _FINISH = f"""
 create function study_finish_seen(
     p_user bigint, p_attempt bigint, p_user_seen xid, p_attempt_seen xid, p_lesson bigint, p_course bigint,
@@ -81,15 +91,7 @@ create function study_finish_seen(
 ) returns table ({_DAY}, whole_course boolean) language plpgsql {{HOW}} as $$
 #variable_conflict use_column
 begin
-    update users set
-        studied_until = p_counted_to,
-        last_game_date = coalesce(p_reached, last_game_date),
-        owed_until = case when p_reached is null then owed_until else p_owed end
-    where id = p_user and xmin = p_user_seen;
-    if not found then
-        return;
-    end if;
-    update attempts
+{_AS_IT_WAS}    update attempts
     set completed_at = p_at, local_date = p_date, score = p_score, seconds = p_seconds, last_event_at = p_counted_to
     where id = p_attempt and user_id = p_user and xmin = p_attempt_seen;
     if not found then
@@ -157,15 +159,7 @@ create function study_answer_seen(
 ) returns table ({_DAY}) language plpgsql {{HOW}} as $$
 #variable_conflict use_column
 begin
-    update users set
-        studied_until = p_counted_to,
-        last_game_date = coalesce(p_reached, last_game_date),
-        owed_until = case when p_reached is null then owed_until else p_owed end
-    where id = p_user and xmin = p_user_seen;
-    if not found then
-        return;
-    end if;
-    update attempts set seconds = p_seconds, last_event_at = p_counted_to
+{_AS_IT_WAS}    update attempts set seconds = p_seconds, last_event_at = p_counted_to
     where id = p_attempt and user_id = p_user and xmin = p_attempt_seen;
     if not found then
         raise exception 'the attempt was changed meanwhile' using errcode = 'serialization_failure';

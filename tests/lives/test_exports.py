@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,11 +32,11 @@ from tests.domains.together import together
 from tests.factories import make_user
 from tests.lives.test_erasing import dump
 from tests.lives.test_moving import a_life, contents, exported, load, without_moments
+from tests.waiting import PATIENCE_S, eventually
 from tests.web.visits import Visitor
 
 ADA = "ada@example.org"
 PAGE, FILE = "/settings/data", "/settings/data/archive"
-PATIENCE_S = 60
 
 
 def ask(who: int) -> Prepared:
@@ -57,13 +56,6 @@ def row() -> Any:
     found = session.execute(text("select * from prepared_exports")).mappings().one_or_none()
     session.remove()
     return found
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -106,7 +98,7 @@ def test_it_is_of_one_moment(here: Flask, tmp_path: Path, monkeypatch: pytest.Mo
         ask(who)
         with held_up(here):
             busy = in_background(here, preparing.prepare)
-            until(lambda: waiting_for_locks(here))
+            assert eventually(lambda: waiting_for_locks(here))
             with unit_of_work():
                 session.execute(text("update users set display_name = 'Later' where id = :who"), {"who": who})
                 session.execute(
@@ -192,8 +184,8 @@ def test_two_workers_at_once(here: Flask, tmp_path: Path) -> None:
         ask(who)
         with held_up(here):
             busy = in_background(here, lambda: jobs.run("exports"))
-            until(lambda: prepared.state(who).state == "running")
-            until(lambda: waiting_for_locks(here))
+            assert eventually(lambda: prepared.state(who).state == "running")
+            assert eventually(lambda: waiting_for_locks(here))
             with pytest.raises(Conflict):
                 jobs.run("exports")
             run_what_is_waited_for(here)
@@ -247,14 +239,14 @@ def test_a_job_that_is_killed_half_way_is_taken_up_again(here: Flask, tmp_path: 
         ask(who)
         with held_up(here):
             process = flask_command(here, "jobs", "run", "exports")
-            until(lambda: prepared.state(who).state == "running")
-            until(lambda: waiting_for_locks(here))
+            assert eventually(lambda: prepared.state(who).state == "running")
+            assert eventually(lambda: waiting_for_locks(here))
             process.kill()
             process.wait(PATIENCE_S)
         assert prepared.archive(who) == (prepared.state(who), None)
         assert (row()["state"], row()["archive"]) == ("running", None)
         session.remove()
-        until(lambda: is_free("job:exports"))
+        assert eventually(lambda: is_free("job:exports"))
         assert prepared.waits()
         run_what_is_waited_for(here)
         assert prepared.state(who).state == "ready"
@@ -318,7 +310,7 @@ def test_somebody_who_is_erased_meanwhile(here: Flask, tmp_path: Path) -> None:
         ask(who)
         with held_up(here):
             busy = in_background(here, lambda: jobs.run("exports"))
-            until(lambda: waiting_for_locks(here))
+            assert eventually(lambda: waiting_for_locks(here))
             with unit_of_work():
                 people.erase(who)
             assert row() is None
@@ -381,12 +373,12 @@ def test_the_worker_does_not_wait_for_the_clock(here: Flask) -> None:
         who = make_user(email=ADA)
         process = flask_command(here, "worker")
         try:
-            until(lambda: job_runs.last_runs().get("exports"))
+            assert eventually(lambda: job_runs.last_runs().get("exports"))
             session.remove()
             ran = job_runs.last_runs()["exports"].runs
             session.remove()
             ask(who)
-            until(lambda: prepared.state(who).state == "ready")
+            assert eventually(lambda: prepared.state(who).state == "ready")
             session.remove()
             assert job_runs.last_runs()["exports"].runs > ran
             session.remove()
