@@ -1,5 +1,6 @@
 """One PostgreSQL for all users of a folder, stopped after the last, whatever happens to them."""
 
+import fcntl
 import os
 import signal
 import time
@@ -60,22 +61,40 @@ def test_kill_9_of_users_and_keeper_leaves_nothing_and_loses_nothing(folder: Pat
     assert hire().take().sql("select n from kept") == [[8]]
 
 
-def has_ended(process: psutil.Process) -> bool:
-    """Gone, or a zombie that its parent has not looked at yet: both hold no lock any more."""
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+def is_held(lock_file: Path, kind: int) -> bool:
+    """Whether somebody holds the lock so that it could not be had as `kind`."""
+    with lock_file.open("r+b") as lock:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def test_a_killed_keeper_is_replaced_while_the_old_server_still_stops(folder: Path, hire: Hire) -> None:
     person = hire(kind="process").take()
     person.sql("create table kept (n int)")
-    keeper = keeper_of(folder)
-    keeper.kill()
-    assert eventually(lambda: has_ended(keeper)), "until it is really gone, everything looks as it should"
+    keeper_of(folder).kill()
+    # A killed process is a zombie as soon as its first thread has gone; its locks go with the last one. Until then
+    # everything looks as it should.
+    assert eventually(lambda: not is_held(folder / "postgres" / "keeper.lock", fcntl.LOCK_SH))
     person.take()  # what every new connection of the application does
     assert person.sql("select count(*) from kept") == [[0]]
+
+
+def test_somebody_who_only_looks_does_not_stop_the_start(folder: Path, hire: Hire) -> None:
+    hire().take().leave()
+    person = hire()
+    lock_file = folder / "postgres" / "keeper.lock"
+    with lock_file.open("r+b") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)  # what `is_running` does, held longer than a moment
+        person.tell("take")
+        assert eventually(lambda: is_held(folder / "postgres" / "start.lock", fcntl.LOCK_SH)), (
+            "it gave up at once"
+        )
+        time.sleep(0.3)  # it gets to the keeper meanwhile; were that later, the test would only see less
+    person.url = person.hear()
+    assert person.sql("select 1") == [[1]]
 
 
 def test_a_killed_server_is_started_again_for_its_users(folder: Path, hire: Hire) -> None:

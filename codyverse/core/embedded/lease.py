@@ -213,7 +213,10 @@ def _launch_keeper(cluster: Cluster, socket: Path, log: Path) -> bool:
     lock = _open(cluster.folder / "keeper.lock")
     hear, tell = os.pipe()
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Nobody else may start one now; whoever only looks (`_keeper_lives`) holds this lock for a moment.
+        _wait_for(
+            lock, fcntl.LOCK_EX, f"Another program holds {cluster.folder / 'keeper.lock'}: end it, try again."
+        )
         orders = {
             "command": cluster.command(socket), "data": str(cluster.data), "socket": str(socket),
             "environment": environment(),
