@@ -12,6 +12,7 @@ from codyverse.cli.faults import speaks_plainly
 from codyverse.core import cache as kept
 from codyverse.core import metrics
 from codyverse.core.database import unit_of_work
+from codyverse.core.embedded.valkey import EmbeddedValkey
 from codyverse.courses import versions
 
 cache = AppGroup("cache", help="What is kept for a while: figures, and throwing it away.")
@@ -26,6 +27,18 @@ def _looks_of_the_site() -> Counter[tuple[str, bool]] | None:
     return sum((each for each in looks if each), Counter()) if there else None
 
 
+def _levels() -> kept.Levels:
+    """The cache of this site. Where REDIS_URL names no Valkey, that is the one that a running `flask serve` or `flask cluster
+    up` has started for itself."""
+    levels, settings = kept.levels(), current_app.extensions["settings"]
+    if levels.far is None:
+        for folder in (settings.data_dir / "cluster" / "s", settings.data_dir / "valkey"):
+            if folder.parent.is_dir() and (valkey := EmbeddedValkey(folder)).stands() and valkey.answers():
+                levels.far = kept.far_at(valkey.url, settings.redis_timeout_ms / 1000)
+                break
+    return levels
+
+
 @cache.command("stats")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @speaks_plainly
@@ -38,7 +51,7 @@ def stats(as_json: bool) -> None:
     \b
     Example: flask cache stats --json
     """
-    levels = kept.levels()
+    levels = _levels()
     state, found = levels.state(), kept.stats(entries=levels.shared_sizes(), looks=_looks_of_the_site())
     if as_json:
         told = [asdict(each) | {"rate": each.rate} for each in found]
@@ -64,13 +77,14 @@ def stats(as_json: bool) -> None:
 def clear(as_json: bool) -> None:
     """Throw away what is kept. Again is harmless, and nothing is lost: it is read anew when somebody asks.
 
-    Valkey is emptied of it at once. The memory of running processes is not reached, but a new version of the content
+    Valkey is emptied of it at once: the one that REDIS_URL names, or that a running `flask serve` or `flask cluster up` has
+    started for itself. The memory of running processes is not reached, but a new version of the content
     makes sure that nothing in it is asked for again.
 
     \b
     Example: flask cache clear
     """
-    levels = kept.levels()
+    levels = _levels()
     entries = sum(levels.shared_sizes().values())
     if not levels.clear():
         raise click.ClickException("Valkey does not answer; what it holds could not be thrown away.")

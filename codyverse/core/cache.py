@@ -51,6 +51,21 @@ def redis_error() -> type[Exception]:
     return RedisError
 
 
+def far_at(address: str, patience: float) -> RedisCache:
+    """The level that the Valkey at this address (as REDIS_URL) holds; it may take so many seconds for each answer."""
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    client = redis.Redis.from_url(
+        address,
+        socket_timeout=patience,
+        socket_connect_timeout=patience,
+        retry=Retry(NoBackoff(), 0),  # the library's own would make a dead Valkey cost seconds
+    )
+    return RedisCache(host=client, key_prefix="cody:")
+
+
 class Levels(BaseCache):
     """Memory before Valkey. Objects in memory are kept as they are: whoever puts them in never changes them again."""
 
@@ -69,19 +84,7 @@ class Levels(BaseCache):
     ) -> "Levels":
         """As Flask-Caching makes it."""
         address, patience = config.get("CACHE_REDIS_URL"), config["CACHE_REDIS_TIMEOUT_S"]
-        far = None
-        if address:
-            import redis
-            from redis.backoff import NoBackoff
-            from redis.retry import Retry
-
-            client = redis.Redis.from_url(
-                address,
-                socket_timeout=patience,
-                socket_connect_timeout=patience,
-                retry=Retry(NoBackoff(), 0),  # the library's own would make a dead Valkey cost seconds
-            )
-            far = RedisCache(host=client, key_prefix="cody:")
+        far = far_at(address, patience) if address else None
         return cls(far)
 
     # --- memory ---

@@ -32,8 +32,9 @@ def _end(conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
     sent(statement, time.perf_counter() - conn.info.pop(_BEGAN, time.perf_counter()))
 
 
-def sent(statement: str, seconds: float) -> None:
-    """Count a statement that took so long. Its text has no values in it, so that nothing personal reaches the log."""
+def sent(statement: str, seconds: float, with_commit: bool = False) -> None:
+    """Count a statement that took so long, `with_commit` if the commit went with it. Its text has no values in it, so that
+    nothing personal reaches the log."""
     noted = notes_or_none()
     if noted is None:
         _count(1, seconds)
@@ -45,7 +46,8 @@ def sent(statement: str, seconds: float) -> None:
     settings = current_app.extensions.get("settings")
     if settings is not None and seconds * 1000 >= settings.slow_query_ms:
         metrics.slow_statements.inc()
-        log.warning("slow statement: %d ms: %s", seconds * 1000, " ".join(statement.split())[:500])
+        what = "statement with its commit" if with_commit else "statement"
+        log.warning("slow %s: %d ms: %s", what, seconds * 1000, " ".join(statement.split())[:500])
 
 
 def _count(number: int, seconds: float) -> None:

@@ -15,12 +15,12 @@ from codyverse.core.holding import Held
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A statement that nobody waits to hear of: as it is known, and as it is sent, with its values in it. `took` is told the
-    seconds."""
+    """A statement that nobody waits to hear of: as it is known, and as it is sent, with its values in it. `took` is told its
+    share of the seconds, and whether those of the commit are among them."""
 
     text: str
     sent: bytes
-    took: Callable[[float], None]
+    took: Callable[[float, bool], None]
 
 
 @dataclass(slots=True)
@@ -85,8 +85,9 @@ class Writer:
         said = self._say(
             b"; ".join([*(each.sent for each in left), word]), *(each.text for each in left), word.decode()
         )
+        took = time.perf_counter() - began
         for each in left:
-            each.took((time.perf_counter() - began) / len(left))
+            each.took(took / len(left), bool(word))
         return said
 
     def _say(self, words: bytes, *known_as: str) -> str:

