@@ -1,6 +1,6 @@
 """What requests cost, beside what they may cost: the table of budgets, measured in one run with everything on.
 
-Each row is measured right after the bare Flask route, round after round, and its CPU time is also told as it would be
+Each row is measured between two looks at the bare Flask route, round after round, and its CPU time is also told as it would be
 where that route costs 115 µs, which is what the budgets were written for: other work on the machine makes both dearer.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from bench import load
+from bench.clocks import cpu_seconds
 from bench.ends import ends_of_lessons
 from bench.limits import Limit, selects_of_page
 from bench.people import after_first_lesson, crowd, open_lessons
@@ -57,7 +58,7 @@ def settings(folder: str) -> dict[str, str]:
 
 @dataclass
 class Found:
-    """A row: for each round µs of CPU per request, those of the bare route right before, and statements per request."""
+    """A row: for each round µs of CPU per request, those of the bare route around it, and statements per request."""
 
     budget: Budget
     web: list[float] = field(default_factory=list)
@@ -108,7 +109,7 @@ class Site:
     def database_cpu(self) -> float:
         """Seconds of CPU of all processes of PostgreSQL."""
         mine = psutil.Process().children(recursive=True)
-        return sum(sum(each.cpu_times()[:2]) for each in mine if each.name() == "postgres")
+        return sum(cpu_seconds(each.pid) for each in mine if each.name() == "postgres")
 
     def statements(self) -> float:
         """Statements sent by all web processes so far."""
@@ -127,12 +128,13 @@ class Site:
         return (self.bare.cpu() - before) / count * 1e6
 
     def measure(self, found: Found) -> None:
-        """One round of a row."""
-        found.bare.append(self.bare_cost())
+        """One round of a row, between two looks at the bare route."""
+        first = self.bare_cost()
         requests = found.budget.make(found.budget.each)
         before = self.ours.cpu(), self.database_cpu(), self.statements()
         done = load.closed(self.ours.port, requests, found.budget.status)
         after = self.ours.cpu(), self.database_cpu(), self.statements()
+        found.bare.append((first + self.bare_cost()) / 2)
         web, database, statements = (now - then for now, then in zip(after, before, strict=True))
         found.web.append(web / done.count * 1e6)
         found.database.append(database / done.count * 1e6)
@@ -282,7 +284,7 @@ def report(
 generator is pinned to one core and used {busiest:.0%} of it at most (above {
         load.STARVED:.0%} the run is void). A bare Flask route under the same
 server costs **{
-        bare:.0f} µs** here; it was measured right before each row in each round. Budgets are held against the third column.
+        bare:.0f} µs** here; it was measured before and after each row in each round. Budgets are held against the third column.
 
 {table(head, (each.row() for each in rows))}
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 from flask import Flask
 
+from bench.clocks import cpu_seconds
 from codyverse import create_app
 from codyverse.accounts import services as accounts
 from codyverse.core.database import db, unit_of_work
@@ -55,7 +56,7 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds of CPU that the server and its workers have used."""
-        return float(sum(sum(each.cpu_times()[:2]) for each in self._processes()))
+        return sum(cpu_seconds(each.pid) for each in self._processes())
 
     def memory(self) -> float:
         """MB of the largest of its processes."""
