@@ -6,12 +6,13 @@ import itertools
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import scoped_session
@@ -115,22 +116,40 @@ def _application(cluster: str) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+@contextmanager
+def undone(application: Flask) -> Iterator[None]:
+    """Whatever the application commits within is gone afterwards; one within another goes back to where that one was.
+
+    So a module may make once what all its tests begin with: in a fixture of its scope that yields within this.
+    """
+    with application.app_context():
+        engines = db.engines
+    engine = engines[None]
+    if isinstance(engine, Connection):
+        savepoint = engine.begin_nested()
+        try:
+            yield
+        finally:
+            savepoint.rollback()
+        return
+    with engine.connect() as connection:
+        outer = connection.begin()
+        engines[None] = connection
+        try:
+            yield
+        finally:
+            engines[None] = engine
+            outer.rollback()
+
+
 @pytest.fixture
 def app(_application: Flask) -> Iterator[Flask]:
     """The application; whatever the test commits is gone afterwards."""
-    with _application.app_context():
-        engines = db.engines
-        engine = engines[None]
-        connection = engine.connect()
-        outer = connection.begin()
-        engines[None] = connection
+    with undone(_application), _application.app_context():
         try:
             yield _application
         finally:
             db.session.remove()
-            engines[None] = engine
-            outer.rollback()
-            connection.close()
 
 
 @pytest.fixture

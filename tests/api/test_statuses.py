@@ -86,12 +86,6 @@ def _not_found(op: Operation) -> set[str]:
     return {code for code in op.errors if code.endswith("_NOT_FOUND")} if "<id:" in op.path else set()
 
 
-@pytest.fixture
-def world(app: Flask, tmp_path: Path) -> World:
-    """An operator who owns one of everything."""
-    return make_world(app, tmp_path, "operator")
-
-
 def test_nothing_is_only_on_paper() -> None:
     missing = [
         (op.id, name)
