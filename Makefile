@@ -19,7 +19,7 @@ run: venv  ## start everything on http://127.0.0.1:8000 (PORT=8001 elsewhere, DE
 test: venv-dev  ## run all tests, browser included (ARGS='-k streak' chooses; JOBS=1 one after the other)
 	@$(PY) tools/assets.py --dev
 	@$(PY) tools/machine.py
-	@$(PY) -m pytest -n $(JOBS) --maxprocesses 6 $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --maxprocesses 6 --dist worksteal $(ARGS)
 
 check: venv-dev  ## formatting, lint, types, layers, templates, content, lock files
 	@$(PY) tools/check.py $(ARGS)

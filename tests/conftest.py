@@ -1,28 +1,39 @@
 """Real parts for every test: an own PostgreSQL per worker, migrated once; each test in a transaction that is rolled back."""
 
 import contextvars
+import gc
 import itertools
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import scoped_session
 
 from codyverse import create_app
 from codyverse.core.database import db
-from codyverse.core.embedded import throwaway
+from codyverse.core.embedded.lease import Lease
 from codyverse.gamification import badge_catalogue
 from config import load_settings
+from tests.places import quick_folder
 
 TEMPLATE = "cv_template"
 INSUFFICIENT_PRIVILEGE = "42501"
 _numbers = itertools.count(1)
+
+
+def pytest_collection_finish() -> None:
+    """As app.py does: what is loaded by now stays, and is not looked through again and again for what could go."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 class FreshClient(FlaskClient):
@@ -62,6 +73,12 @@ def statement(url: str, sql: str) -> None:
     engine.dispose()
 
 
+def make_database(url: str, name: str, *, like: str | None = TEMPLATE) -> str:
+    """A database, copied from the migrated one or (None) without tables, by copying files: that is quickest. Its URL."""
+    statement(url, f"create database {name} template {like or 'template1'} strategy file_copy")
+    return named(url, name)
+
+
 def drop_database(url: str, name: str) -> None:
     """Drop it with whoever is still connected. A worker of autovacuum belongs to the superuser, and is waited for."""
     for patience in range(300, -1, -1):
@@ -77,19 +94,21 @@ def drop_database(url: str, name: str) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """A throw-away PostgreSQL with a migrated template database; its URL."""
-    with throwaway() as url:
-        statement(url, f"create database {TEMPLATE}")
-        made = create_app(settings_for(named(url, TEMPLATE)))
-        with made.app_context():
-            upgrade()
-            db.engine.dispose()
-        yield url
+    folder = quick_folder("codyverse-test-")
+    try:
+        with Lease(folder, throwaway=True).take() as lease:
+            made = create_app(settings_for(make_database(lease.url, TEMPLATE, like=None)))
+            with made.app_context():
+                upgrade()
+                db.engine.dispose()
+            yield lease.url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def _application(cluster: str) -> Iterator[Flask]:
-    statement(cluster, f"create database cv_tests template {TEMPLATE}")
-    made = create_app(settings_for(named(cluster, "cv_tests")))
+    made = create_app(settings_for(make_database(cluster, "cv_tests")))
     made.test_client_class = FreshClient
     db.session.session_factory.configure(join_transaction_mode="create_savepoint")
     yield made
@@ -97,22 +116,40 @@ def _application(cluster: str) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+@contextmanager
+def undone(application: Flask) -> Iterator[None]:
+    """Whatever the application commits within is gone afterwards; one within another goes back to where that one was.
+
+    So a module may make once what all its tests begin with: in a fixture of its scope that yields within this.
+    """
+    with application.app_context():
+        engines = db.engines
+    engine = engines[None]
+    if isinstance(engine, Connection):
+        savepoint = engine.begin_nested()
+        try:
+            yield
+        finally:
+            savepoint.rollback()
+        return
+    with engine.connect() as connection:
+        outer = connection.begin()
+        engines[None] = connection
+        try:
+            yield
+        finally:
+            engines[None] = engine
+            outer.rollback()
+
+
 @pytest.fixture
 def app(_application: Flask) -> Iterator[Flask]:
     """The application; whatever the test commits is gone afterwards."""
-    with _application.app_context():
-        engines = db.engines
-        engine = engines[None]
-        connection = engine.connect()
-        outer = connection.begin()
-        engines[None] = connection
+    with undone(_application), _application.app_context():
         try:
             yield _application
         finally:
             db.session.remove()
-            engines[None] = engine
-            outer.rollback()
-            connection.close()
 
 
 @pytest.fixture
@@ -125,8 +162,8 @@ def db_session(app: Flask) -> scoped_session:
 def committed_app(cluster: str) -> Iterator[Flask]:
     """The application on a fresh database of its own, where commits are real: for threads and crashes."""
     name = f"cv_own_{next(_numbers)}"
-    statement(cluster, f"create database {name} template {TEMPLATE}")
-    made = create_app(settings_for(named(cluster, name), POOL_MAX="60", STATEMENT_TIMEOUT_MS="300000"))
+    url = make_database(cluster, name)
+    made = create_app(settings_for(url, POOL_MAX="60", STATEMENT_TIMEOUT_MS="300000"))
     made.test_client_class = FreshClient
     with made.app_context():
         yield made

@@ -55,11 +55,17 @@ NAME_MAX = 60
 
 
 @lru_cache(maxsize=1)
+def _known_zones() -> frozenset[str]:
+    """Every name that is a place's time; looked up on the disk once, for that takes longer than all else of a registration."""
+    return frozenset(available_timezones() - {"localtime", "Factory"})  # those mean the server's own, or none
+
+
+@lru_cache(maxsize=1)
 def time_zones() -> tuple[str, ...]:
     """The IANA zones a person can choose, sorted; legacy aliases without a region are left out."""
     return (
         "UTC",
-        *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")),
+        *sorted(name for name in _known_zones() if "/" in name and not name.startswith("Etc/")),
     )
 
 
@@ -100,7 +106,7 @@ def clean_name(name: str) -> str:
 
 def clean_zone(name: str) -> str:
     """A known IANA zone. Raises Invalid."""
-    if name not in available_timezones() - {"localtime", "Factory"}:  # those mean the server's own, or none
+    if name not in _known_zones():
         raise Invalid({"time_zone": ["Choose a time zone from the list."]})
     return name
 

@@ -1,12 +1,15 @@
 """Programs for the tests of the API, and the cast that they act for."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import pytest
 from flask import Flask
 
 from codyverse.accounts.tokens import allowed_scopes
 from tests.api.client import Program, token_for
+from tests.api.world import World, make_world
+from tests.conftest import undone
 from tests.factories import make_user
 
 
@@ -54,3 +57,18 @@ def author(app: Flask) -> Actor:
 def operator(app: Flask) -> Actor:
     """An operator."""
     return actor(app, "operator@example.org", "Olu", "operator")
+
+
+@pytest.fixture(scope="module")
+def _operators_world(_application: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with undone(_application):
+        with _application.app_context():
+            made = make_world(_application, tmp_path_factory.mktemp("world"), "operator")
+            made.program.get("/users/me")
+        yield made
+
+
+@pytest.fixture
+def world(_operators_world: World, app: Flask) -> World:
+    """An operator who owns one of everything, with a token of all scopes that was used before; made once per module."""
+    return replace(_operators_world, ids=dict(_operators_world.ids))

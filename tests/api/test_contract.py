@@ -3,7 +3,6 @@
 import json
 import re
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from codyverse.api.openapi import STATUS, codes_of
 from codyverse.api.operation import OPERATIONS
 from codyverse.core.telemetry import configure_logs
 from tests.api.client import Program
-from tests.api.world import PASSWORD, World, make_world
+from tests.api.world import PASSWORD, World
 from tests.conftest import FreshClient, settings_for
 
 ALL = list(OPERATIONS.values())
@@ -47,11 +46,6 @@ HERE = {"METHOD_NOT_ALLOWED"}
 ORIGIN = "https://app.example.org"
 NO_DATABASE = "postgresql://nobody@127.0.0.1:9/none"
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
-
-
-@pytest.fixture
-def world(app: Flask, tmp_path: Path) -> World:
-    return make_world(app, tmp_path, "operator")
 
 
 def test_every_code_of_the_contract_is_produced() -> None:

@@ -1,7 +1,7 @@
 """One learner with another learner's ids, at every operation: refused or not found, and nothing of theirs is touched."""
 
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from codyverse.core import personal
 from tests.api.client import Program
 from tests.api.snapshots import changed, state
 from tests.api.world import World, make_world
+from tests.conftest import undone
 
 ALL = list(OPERATIONS.values())
 SHARED = {"lesson_id", "step_id", "course_id", "module_id", "item_id", "slug"}
@@ -24,16 +25,25 @@ def parts_of(op: Operation) -> list[str]:
     return [name for name in rules if name not in SHARED]
 
 
+@pytest.fixture(scope="module")
+def _made(_application: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
+    with undone(_application):
+        with _application.app_context():
+            folder = tmp_path_factory.mktemp("worlds")
+            worlds = [
+                make_world(_application, folder / name, "learner", f"{name}@example.org")
+                for name in ("ada", "ben")
+            ]
+            for world in worlds:
+                for program in (world.program, world.browser):
+                    program.get("/users/me")
+        yield worlds
+
+
 @pytest.fixture
-def both(app: Flask, tmp_path: Path) -> tuple[World, World]:
+def both(_made: list[World], app: Flask) -> tuple[World, World]:
     """Two learners who own the same sorts of things; what a first use writes has been written."""
-    made = tuple(
-        make_world(app, tmp_path / name, "learner", f"{name}@example.org") for name in ("ada", "ben")
-    )
-    for world in made:
-        for program in (world.program, world.browser):
-            program.get("/users/me")
-    return made[0], made[1]
+    return _made[0], _made[1]
 
 
 def takeovers(op: Operation, hers: dict[str, Any]) -> list[dict[str, Any]]:

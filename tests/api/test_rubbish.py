@@ -1,7 +1,6 @@
 """Rubbish in every place of every operation: the documented status and code, and nothing written."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from codyverse.core.database import unit_of_work
 from codyverse.courses.services import retire_courses
 from tests.api.client import Program, spec_of, token_for
 from tests.api.snapshots import changed, state
-from tests.api.world import NOWHERE, World, make_world
+from tests.api.world import NOWHERE, World
 from tests.domains.study import Plan, make_course
 from tests.factories import make_user
 
@@ -55,14 +54,6 @@ NO_SCORES = {
     "null": b"null",
     "true": b"true",
 }
-
-
-@pytest.fixture
-def world(app: Flask, tmp_path: Path) -> World:
-    """An operator who owns one of everything, with a token of all scopes."""
-    made = make_world(app, tmp_path, "operator")
-    made.program.get("/users/me")
-    return made
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from config import load_settings
 from tests.api.client import Program, Told, at_once, check, token_for
 from tests.api.triggers import TRIGGERS
 from tests.api.world import NOWHERE, World, make_world
-from tests.conftest import TEMPLATE, FreshClient, drop_database, named, statement
+from tests.conftest import FreshClient, drop_database, make_database
 from tests.factories import make_user
 
 ALL = list(OPERATIONS.values())
@@ -84,12 +84,6 @@ def brought_about(op: Operation) -> set[str]:
 def _not_found(op: Operation) -> set[str]:
     """The code of an id in the path that leads nowhere, if it is one of its own."""
     return {code for code in op.errors if code.endswith("_NOT_FOUND")} if "<id:" in op.path else set()
-
-
-@pytest.fixture
-def world(app: Flask, tmp_path: Path) -> World:
-    """An operator who owns one of everything."""
-    return make_world(app, tmp_path, "operator")
 
 
 def test_nothing_is_only_on_paper() -> None:
@@ -300,9 +294,9 @@ def as_served(url: str) -> Iterator[Flask]:
 
 def test_a_permission_that_is_missing(cluster: str, tmp_path: Path) -> None:
     """First on all tables but those that say who somebody is, then on all."""
-    statement(cluster, f"create database cv_api_broken template {TEMPLATE}")
+    url = make_database(cluster, "cv_api_broken")
     try:
-        with as_served(named(cluster, "cv_api_broken")) as app:
+        with as_served(url) as app:
             world = make_world(app, tmp_path, "operator")
             broken = set()
             for spared in ("and tablename not in ('users', 'api_tokens')", ""):

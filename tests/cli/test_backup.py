@@ -21,7 +21,7 @@ from codyverse.backups import container, postgres, restoring
 from codyverse.core.database import db, session, unit_of_work
 from codyverse.gamification import services as gamification
 from tests.cli.programs import flask
-from tests.conftest import drop_database, named, settings_for, statement
+from tests.conftest import drop_database, make_database, settings_for
 from tests.domains.study import Plan, do_lesson, make_course
 from tests.factories import make_user
 
@@ -40,8 +40,8 @@ def run(app: Flask, *words: str) -> Result:
 def empty_site(cluster: str) -> Iterator[Flask]:
     """The application on a database without tables."""
     name = f"cv_restored_{next(_numbers)}"
-    statement(cluster, f"create database {name}")
-    made = create_app(settings_for(named(cluster, name), STATEMENT_TIMEOUT_MS="60000"))
+    url = make_database(cluster, name, like=None)
+    made = create_app(settings_for(url, STATEMENT_TIMEOUT_MS="60000"))
     with made.app_context():
         try:
             yield made

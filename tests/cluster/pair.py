@@ -3,11 +3,9 @@
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg2
 from flask import Flask
@@ -22,6 +20,7 @@ from codyverse.core.embedded.replica import replica_of, superuser_url
 from codyverse.core.embedded.valkey import EmbeddedValkey
 from codyverse.core.replicas import Replicas, replicas
 from tests.conftest import FreshClient, settings_for
+from tests.places import quick_folder
 from tests.waiting import eventually
 
 MOST_LAG = 2
@@ -80,8 +79,7 @@ class Pair:
 
 @contextmanager
 def a_pair() -> Iterator[Pair]:
-    folder = Path(tempfile.mkdtemp(prefix="cv-pair-")).resolve()
-    folder.chmod(0o755)
+    folder = quick_folder("cv-pair-")
     (folder / "postgres").mkdir(mode=0o711)
     prepare(
         folder / "postgres", throwaway=True

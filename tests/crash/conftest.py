@@ -7,7 +7,7 @@ import pytest
 
 from codyverse import create_app
 from codyverse.core.database import db
-from tests.conftest import TEMPLATE, drop_database, named, settings_for, statement
+from tests.conftest import drop_database, make_database, settings_for
 from tests.crash.hall import Hall
 from tests.domains.study import Plan, make_course
 from tests.e2e.conftest import environment, free_port, stop
@@ -17,8 +17,7 @@ from tests.e2e.conftest import environment, free_port, stop
 def hall(cluster: str) -> Iterator[Hall]:
     """A server on a database of its own with three short lessons."""
     name = f"cv_crash_{os.getpid()}"
-    statement(cluster, f"create database {name} template {TEMPLATE}")
-    env = environment(named(cluster, name), PORT=str(free_port()))
+    env = environment(make_database(cluster, name), PORT=str(free_port()))
     app = create_app(settings_for(env["DATABASE_URL"], SECRET_KEY=env["SECRET_KEY"]))
     with app.app_context():
         made = Hall(app, env, make_course(*[Plan(asks=2, teaches=0)] * 3))

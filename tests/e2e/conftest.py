@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 
 from codyverse import create_app
 from codyverse.core.database import db
-from tests.conftest import TEMPLATE, named, settings_for, statement
+from tests.conftest import make_database, settings_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 800}}
@@ -122,8 +122,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def site(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site with the real courses; one per test worker."""
-    statement(cluster, f"create database cv_site template {TEMPLATE}")
-    url = named(cluster, "cv_site")
+    url = make_database(cluster, "cv_site")
     port = free_port()
     env = environment(url, PORT=str(port))
     app = create_app(settings_for(url))

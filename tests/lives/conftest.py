@@ -10,7 +10,7 @@ from flask import Flask
 
 from codyverse import create_app
 from codyverse.core.database import db
-from tests.conftest import TEMPLATE, FreshClient, drop_database, named, settings_for, statement
+from tests.conftest import FreshClient, drop_database, make_database, settings_for
 
 _numbers = itertools.count(1)
 Site = Callable[[], Flask]
@@ -19,8 +19,7 @@ Site = Callable[[], Flask]
 @contextmanager
 def made(cluster: str, folder: Path) -> Iterator[Flask]:
     name = f"cv_life_{next(_numbers)}"
-    statement(cluster, f"create database {name} template {TEMPLATE}")
-    app = create_app(settings_for(named(cluster, name), CODYVERSE_DATA=str(folder / name)))
+    app = create_app(settings_for(make_database(cluster, name), CODYVERSE_DATA=str(folder / name)))
     app.test_client_class = FreshClient
     try:
         yield app

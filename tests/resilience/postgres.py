@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import psycopg2
 
 from codyverse.core.embedded import cluster
+from tests.places import quick_folder
 
 READY_SECONDS = 30
 
@@ -70,8 +70,7 @@ class Postgres:
 @contextlib.contextmanager
 def own_postgres() -> Iterator[Postgres]:
     """A running server in a folder that is removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="cv-pg-")).resolve()
-    folder.chmod(0o755)
+    folder = quick_folder("cv-pg-")
     made = Postgres(folder)
     try:
         made.start()

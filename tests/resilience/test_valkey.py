@@ -14,7 +14,7 @@ import pytest
 
 from codyverse import create_app
 from codyverse.core.database import db
-from tests.conftest import TEMPLATE, drop_database, named, settings_for, statement
+from tests.conftest import drop_database, make_database, settings_for
 from tests.crash.hall import Hall, Learner
 from tests.domains.study import Plan, make_course
 from tests.e2e.conftest import environment, free_port, stop
@@ -91,9 +91,8 @@ class Site:
 def site(cluster: str) -> Iterator[Site]:
     name, valkey = "cv_valkey", Valkey()
     valkey.start()
-    statement(cluster, f"create database {name} template {TEMPLATE}")
     env = environment(
-        named(cluster, name),
+        make_database(cluster, name),
         CODYVERSE_ENV="development",
         PORT=str(free_port()),
         REDIS_URL=valkey.url,

@@ -3,12 +3,12 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.places import quick_folder
 from tests.runtime.people import Person, is_quiet, kill_all, processes_of
 from tests.waiting import eventually
 
@@ -17,9 +17,7 @@ Hire = Callable[..., Person]
 
 def open_folder() -> Path:
     """A folder with a short path that the unprivileged user may enter (unlike pytest's own)."""
-    made = Path(tempfile.mkdtemp(prefix="cv-runtime-")).resolve()
-    made.chmod(0o755)
-    return made
+    return quick_folder("cv-runtime-")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from codyverse import create_app
 from codyverse.core.database import db
 from codyverse.gamification import services as game
 from config import ROOT
-from tests.conftest import TEMPLATE, drop_database, named, settings_for, statement
+from tests.conftest import drop_database, make_database, named, settings_for
 
 FIRST = "0001"
 BEFORE_THE_FIRST_RELEASE = "0040"
@@ -61,13 +61,11 @@ class Risen:
 def risen(cluster: str, chain: list[str]) -> Iterator[Risen]:
     """Demo learners with their history, put into the tables as they were at first, and brought up to date."""
     names = ("cv_today", "cv_then")
-    statement(cluster, f"create database cv_today template {TEMPLATE}")
-    statement(cluster, "create database cv_then")
-    today = create_app(settings_for(named(cluster, "cv_today")))
+    today = create_app(settings_for(make_database(cluster, "cv_today")))
     for words in (["content", "apply"], ["demo", "seed"]):
         done = today.test_cli_runner().invoke(args=words)
         assert done.exit_code == 0, done.output
-    then = create_app(settings_for(named(cluster, "cv_then")))
+    then = create_app(settings_for(make_database(cluster, "cv_then", like=None)))
     with then.app_context():
         upgrade(revision=chain[0])
         db.engine.dispose()

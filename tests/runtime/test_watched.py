@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 
 from codyverse import create_app
 from codyverse.core.database import db
-from tests.conftest import TEMPLATE, named, settings_for, statement
+from tests.conftest import make_database, settings_for, statement
 from tests.e2e.conftest import ROOT, environment, free_port
 from tests.factories import make_user
 from tests.web.visits import Visitor
@@ -52,8 +52,7 @@ class Site:
 @pytest.fixture
 def site(cluster: str, tmp_path: Path) -> Iterator[Site]:
     name = "cv_watched"
-    statement(cluster, f"create database {name} template {TEMPLATE}")
-    url, port, folder = named(cluster, name), free_port(), tmp_path / "metrics"
+    url, port, folder = make_database(cluster, name), free_port(), tmp_path / "metrics"
     folder.mkdir()
     env = environment(
         url,

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from codyverse import create_app
 from codyverse.core.database import db
 from config import load_settings
-from tests.conftest import TEMPLATE, FreshClient, drop_database, named, statement
+from tests.conftest import FreshClient, drop_database, make_database
 from tests.factories import make_user
 from tests.web.visits import HTMX, Visitor, checked
 
@@ -66,11 +66,10 @@ def test_htmx_gets_a_short_alert_instead_of_a_page(learner: Visitor) -> None:
 @pytest.fixture
 def real_app(cluster: str) -> Iterator[Flask]:
     """The application as it is served, errors not passed through, on a database of its own."""
-    statement(cluster, f"create database cv_broken template {TEMPLATE}")
     settings = load_settings(
         {
             "CODYVERSE_ENV": "development",
-            "DATABASE_URL": named(cluster, "cv_broken"),
+            "DATABASE_URL": make_database(cluster, "cv_broken"),
             "SECRET_KEY": "a-key-for-this-test-and-nothing-else",
             "LOG_LEVEL": "CRITICAL",
             "METRICS_EVERY_S": "0",

@@ -19,6 +19,7 @@ from codyverse.courses.services import apply_course
 from codyverse.gamification import services
 from codyverse.gamification.models import EarnedBadge, Player
 from codyverse.progress.rehearsal import Style, play
+from tests.conftest import undone
 from tests.factories import make_user
 
 CONTENT = Path(__file__).parents[3] / "content"
@@ -43,16 +44,24 @@ GOOD = Way(0.85, (20, 60), 2, 5)
 HASTY = Way(1.0, (1, 3), 20, 20)
 
 
-@pytest.fixture
-def lessons(app: Flask) -> list[int]:
-    """The real courses; the ids of their lessons in the order of the catalogue."""
+@pytest.fixture(scope="module")
+def real_lessons(_application: Flask) -> Iterator[list[int]]:
+    """The real courses, once for this module; the ids of their lessons in the order of the catalogue."""
     found = read_content(CONTENT)
     assert not found.faults
-    for number, source in enumerate(found.courses):
-        with unit_of_work():
-            apply_course(source, number)
-    outlines = [courses.course_outline(card.slug) for card in courses.catalogue()]
-    return [lesson.id for outline in outlines for module in outline.modules for lesson in module.lessons]
+    with undone(_application):
+        with _application.app_context():
+            for number, source in enumerate(found.courses):
+                with unit_of_work():
+                    apply_course(source, number)
+            outlines = [courses.course_outline(card.slug) for card in courses.catalogue()]
+        yield [lesson.id for outline in outlines for module in outline.modules for lesson in module.lessons]
+
+
+@pytest.fixture
+def lessons(real_lessons: list[int], app: Flask) -> list[int]:
+    """What every test begins with: the courses, and nobody who has learned."""
+    return real_lessons
 
 
 def days(way: Way, lessons: list[int]) -> Iterator[tuple[datetime, list[int]]]:
