@@ -8,10 +8,11 @@ from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel
 
 from codyverse.api import envelope
-from codyverse.api.schemas.site import CacheLifetime, CacheStatsOut, HealthDetails, HealthOut
-from codyverse.core import cache, metrics
+from codyverse.api.schemas.site import CacheLifetime, CacheStatsOut, HealthDetails, HealthOut, ReplicaOut
+from codyverse.core import cache, heartbeat, metrics, replicas
 from codyverse.core.errors import NotAllowed, NotSignedIn
 from codyverse.core.health import Health, Monitor
+from codyverse.core.replicas import ReplicaNow
 from codyverse.core.resilience import Breaker
 from codyverse.http.access import access, bearer, principal, principal_or_none
 from codyverse.http.limits import exempt
@@ -41,6 +42,7 @@ def health() -> Response:
             memory_bytes=found.memory_bytes,
             memory_limit=found.memory_limit,
             pool=found.pool,
+            replicas=[_replica(each) for each in found.replicas],
             version=current_app.config["CODYVERSE_VERSION"],
         )
     body = _said(found, monitor.uptime) if details is None else _words(found, monitor.uptime, details)
@@ -58,6 +60,10 @@ def _words(found: Health, uptime: int, details: HealthDetails | None) -> str:
         details=details,
     )
     return told.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def _replica(each: ReplicaNow) -> ReplicaOut:
+    return ReplicaOut(name=each.name, state=each.state, lag_seconds=each.lag, fault=each.fault or None)
 
 
 @lru_cache(4)
@@ -109,10 +115,22 @@ def cache_stats() -> Response:
     return _json(CacheStatsOut(state=levels.state(), shared=levels.far is not None, lifetimes=lifetimes))
 
 
+def _replicas_of(app: Flask) -> tuple[ReplicaNow, ...]:
+    """Those that this process reads from: only web processes do."""
+    found = replicas.replicas(app)
+    return found.now() if found and heartbeat.of(app).kind == "web" else ()
+
+
 def install(app: Flask) -> None:
     """Attach the routes and the background look at the site's health."""
     settings = app.extensions["settings"]
-    monitor = Monitor(app, settings.health_every_s, settings.memory_limit_mb * 2**20, cache.levels(app).state)
+    monitor = Monitor(
+        app,
+        settings.health_every_s,
+        settings.memory_limit_mb * 2**20,
+        cache.levels(app).state,
+        lambda: _replicas_of(app),
+    )
     app.extensions["health"] = monitor
     breaker: Breaker = app.extensions["database_breaker"]
     breaker.changed.append(lambda _state: monitor.wake())
