@@ -13,8 +13,9 @@ from codyverse.core import cache, heartbeat, metrics, replicas
 from codyverse.core.errors import NotAllowed, NotSignedIn
 from codyverse.core.health import Health, Monitor
 from codyverse.core.replicas import ReplicaNow
-from codyverse.core.resilience import Breaker
+from codyverse.core.resilience import Breaker, is_unconfirmed
 from codyverse.http.access import access, bearer, principal, principal_or_none
+from codyverse.http.away import opens_while_away
 from codyverse.http.limits import exempt
 
 bp = Blueprint("site", __name__)
@@ -30,13 +31,14 @@ def _sent(body: str, status: int) -> Response:
 
 @bp.get("/health")
 @exempt
+@opens_while_away()
 @access("anyone", takes_token=True)
 def health() -> Response:
     """Four words for all, from memory; figures besides for operators. 503 when critical."""
     monitor: Monitor = current_app.extensions["health"]
     found = monitor.current()
     details = None
-    if bearer() is not None and principal().role == "operator":
+    if _is_operators():
         details = HealthDetails(
             database_ms=found.database_ms,
             memory_bytes=found.memory_bytes,
@@ -47,6 +49,13 @@ def health() -> Response:
         )
     body = _said(found, monitor.uptime) if details is None else _words(found, monitor.uptime, details)
     return _sent(body, 503 if found.overall == "critical" else 200)
+
+
+def _is_operators() -> bool:
+    """Whether an operator's token asks. While the database is away nobody can tell, and it hears what all do."""
+    if bearer() is None or (principal_or_none() is None and is_unconfirmed()):
+        return False
+    return principal().role == "operator"
 
 
 def _words(found: Health, uptime: int, details: HealthDetails | None) -> str:
