@@ -25,6 +25,7 @@ from codyverse.core.addresses import Reach, Refused
 from codyverse.core.database import Base, session, unit_of_work
 from codyverse.core.health import Health, Monitor
 from codyverse.core.outbound import NoAnswer, Patience
+from codyverse.core.replicas import ReplicaNow
 from codyverse.notifications import services as notifications
 
 log = logging.getLogger(__name__)
@@ -68,9 +69,14 @@ class Change:
             "database": found.database,
             "memory": found.memory,
             "cache": found.cache,
+            **({"replicas": [_replica(each) for each in found.replicas]} if found.replicas else {}),
             "checkedAt": found.checked_at.isoformat(),
             "instance": self.instance,
         }
+
+
+def _replica(each: ReplicaNow) -> dict[str, str]:
+    return {"name": each.name, "state": each.state}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ def claim(change: Change) -> bool | None:
 
     Told already is the same state at nearly the same time with no other state in between.
     """
-    told = {part: getattr(change.now, part) for part in ("overall", "database", "memory", "cache")}
+    told = {"overall": str(change.now.overall), **change.now.parts}
     values = {
         "key": f"{change.key}@{change.now.checked_at.isoformat()}",
         "same_seconds": SAME_SECONDS,

@@ -164,10 +164,11 @@ def _pool() -> Finding:
     settings = _settings()
     most = int(_ask("select current_setting('max_connections')::int as most").most) - SPARE_CONNECTIONS
     kept = min(settings.web_threads, MOST_KEPT)
-    wanted = settings.web_workers * (settings.pool_max + kept) + OTHERS
+    watching = len(settings.replicas)
+    wanted = settings.web_workers * (settings.pool_max + kept + watching) + OTHERS
     told = f"up to {wanted} connections are wanted, PostgreSQL gives {most}"
     if wanted > most:
-        fitting = max(1, (most - OTHERS) // settings.web_workers - kept)
+        fitting = max(1, (most - OTHERS) // settings.web_workers - kept - watching)
         mend = f"set POOL_MAX={fitting}, or raise max_connections of PostgreSQL"
         return Finding("pool", "fault", told, mend)
     return Finding("pool", "good", told)
@@ -320,11 +321,16 @@ def _replicas() -> Finding:
     found = replicas.replicas()
     if found is None:
         return Finding("replicas", "good", "none are set: everything is read from the one database")
-    faults = [f"{each.name}: {why}" for each in found.all if (why := replicas.look_once(each))]
+    now_ = found.look_now()
+    faults = [f"{each.name}: {each.fault}" for each in now_ if each.fault]
     if faults:
         told = f"{'; '.join(faults)} (in the order of REPLICA_URLS). Pages are served without it, by the primary alone"
         return Finding("replicas", "fault", told, "start it, or take its address out of REPLICA_URLS")
-    return Finding("replicas", "good", f"{counted(len(found.all), 'replica')} answer")
+    if late := [each.name for each in now_ if each.state != "level"]:
+        told = f"more than {found.most_lag:g} s behind: {', '.join(late)} (in the order of REPLICA_URLS). It is not read from"
+        mend = "ask it with `select pg_get_wal_replay_pause_state()` and the primary's pg_stat_replication, or raise REPLICA_MAX_LAG_S"
+        return Finding("replicas", "fault", told, mend)
+    return Finding("replicas", "good", f"{counted(len(now_), 'replica')} near enough to be read from")
 
 
 def _dumps() -> Finding:

@@ -8,12 +8,14 @@ from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel
 
 from codyverse.api import envelope
-from codyverse.api.schemas.site import CacheLifetime, CacheStatsOut, HealthDetails, HealthOut
-from codyverse.core import cache, metrics
+from codyverse.api.schemas.site import CacheLifetime, CacheStatsOut, HealthDetails, HealthOut, ReplicaOut
+from codyverse.core import cache, heartbeat, metrics, replicas
 from codyverse.core.errors import NotAllowed, NotSignedIn
 from codyverse.core.health import Health, Monitor
-from codyverse.core.resilience import Breaker
+from codyverse.core.replicas import ReplicaNow
+from codyverse.core.resilience import Breaker, is_unconfirmed
 from codyverse.http.access import access, bearer, principal, principal_or_none
+from codyverse.http.away import opens_while_away
 from codyverse.http.limits import exempt
 
 bp = Blueprint("site", __name__)
@@ -29,22 +31,31 @@ def _sent(body: str, status: int) -> Response:
 
 @bp.get("/health")
 @exempt
+@opens_while_away()
 @access("anyone", takes_token=True)
 def health() -> Response:
     """Four words for all, from memory; figures besides for operators. 503 when critical."""
     monitor: Monitor = current_app.extensions["health"]
     found = monitor.current()
     details = None
-    if bearer() is not None and principal().role == "operator":
+    if _is_operators():
         details = HealthDetails(
             database_ms=found.database_ms,
             memory_bytes=found.memory_bytes,
             memory_limit=found.memory_limit,
             pool=found.pool,
+            replicas=[_replica(each) for each in found.replicas],
             version=current_app.config["CODYVERSE_VERSION"],
         )
     body = _said(found, monitor.uptime) if details is None else _words(found, monitor.uptime, details)
     return _sent(body, 503 if found.overall == "critical" else 200)
+
+
+def _is_operators() -> bool:
+    """Whether an operator's token asks. While the database is away nobody can tell, and it hears what all do."""
+    if bearer() is None or (principal_or_none() is None and is_unconfirmed()):
+        return False
+    return principal().role == "operator"
 
 
 def _words(found: Health, uptime: int, details: HealthDetails | None) -> str:
@@ -58,6 +69,10 @@ def _words(found: Health, uptime: int, details: HealthDetails | None) -> str:
         details=details,
     )
     return told.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def _replica(each: ReplicaNow) -> ReplicaOut:
+    return ReplicaOut(name=each.name, state=each.state, lag_seconds=each.lag, fault=each.fault or None)
 
 
 @lru_cache(4)
@@ -109,10 +124,22 @@ def cache_stats() -> Response:
     return _json(CacheStatsOut(state=levels.state(), shared=levels.far is not None, lifetimes=lifetimes))
 
 
+def _replicas_of(app: Flask) -> tuple[ReplicaNow, ...]:
+    """Those that this process reads from: only web processes do."""
+    found = replicas.replicas(app)
+    return found.now() if found and heartbeat.of(app).kind == "web" else ()
+
+
 def install(app: Flask) -> None:
     """Attach the routes and the background look at the site's health."""
     settings = app.extensions["settings"]
-    monitor = Monitor(app, settings.health_every_s, settings.memory_limit_mb * 2**20, cache.levels(app).state)
+    monitor = Monitor(
+        app,
+        settings.health_every_s,
+        settings.memory_limit_mb * 2**20,
+        cache.levels(app).state,
+        lambda: _replicas_of(app),
+    )
     app.extensions["health"] = monitor
     breaker: Breaker = app.extensions["database_breaker"]
     breaker.changed.append(lambda _state: monitor.wake())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, ScriptInfo
 
 from codyverse.cli.faults import speaks_plainly
 from codyverse.core.database import unit_of_work
@@ -23,9 +23,20 @@ content = AppGroup(
     "content",
     help="Check the courses, show what loading them would change, load them, write those of the API as files.",
 )
-DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "content"
+
+
+def _or_the_sites(context: click.Context, _parameter: click.Parameter, given: Path | None) -> Path:
+    """The folder that was named, else the site's own: another one would retire all that it offers."""
+    settings = context.ensure_object(ScriptInfo).load_app().extensions["settings"]
+    return given or Path(settings.content_dir)
+
+
 FOLDER = click.argument(
-    "folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, required=False, metavar="[FOLDER]"
+    "folder",
+    type=click.Path(path_type=Path),
+    required=False,
+    callback=_or_the_sites,
+    metavar="[FOLDER]",
 )
 
 
@@ -46,7 +57,7 @@ def _clean(folder: Path) -> Content:
 @content.command("lint", with_appcontext=False)
 @FOLDER
 def lint(folder: Path) -> None:
-    """Name every fault in FOLDER (content/ if not given) with its file and line. Needs no database.
+    """Name every fault in FOLDER (CONTENT_DIR if not given) with its file and line. Needs no database.
 
     \b
     Example: flask content lint ~/courses
@@ -60,7 +71,7 @@ def lint(folder: Path) -> None:
 @FOLDER
 @speaks_plainly
 def plan(folder: Path) -> None:
-    """Show what `apply` would change, without changing it.
+    """Show what `apply` would change, without changing it. Without FOLDER the setting CONTENT_DIR counts.
 
     \b
     Example: flask content plan ~/courses
@@ -81,6 +92,8 @@ def plan(folder: Path) -> None:
 @speaks_plainly
 def apply(folder: Path, quiet: bool) -> None:
     """Load the courses. Keys keep everything that learners have done; a second time changes nothing.
+
+    Without FOLDER those of the setting CONTENT_DIR. What is offered and not there any more is retired.
 
     With any fault in any course nothing is loaded. Each course is loaded as a whole or not at all. Courses made over the
     API stay; after an upgrade that shows texts differently they are rendered anew.

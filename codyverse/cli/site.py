@@ -10,10 +10,11 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from codyverse.cli.faults import speaks_plainly
-from codyverse.core import heartbeat, job_runs, series
+from codyverse.core import heartbeat, job_runs, replicas, series
 from codyverse.core.clock import now
 from codyverse.core.health import Health, Monitor, memory_of
 from codyverse.core.recorder import added, percentile
+from codyverse.core.replicas import ReplicaNow
 from codyverse.insights import queries as insights
 
 JSON = click.option("--json", "as_json", is_flag=True, help="For scripts.")
@@ -24,7 +25,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @with_appcontext
 @speaks_plainly
 def health(as_json: bool) -> None:
-    """Look at the database, the cache and the processes now; exit with 1 when it is critical.
+    """Look at the database, the cache, the replicas and the processes now; exit with 1 when it is critical.
 
     Healthy means that all of it is well and somebody serves it; degraded, that it works less well than it could, or that
     no web process was heard of.
@@ -37,7 +38,8 @@ def health(as_json: bool) -> None:
     monitor: Monitor = current_app.extensions["health"]
     found = monitor.look()
     processes = heartbeat.instances() if found.database == "connected" else ()
-    told = _told(found, processes)
+    copies = set_up.look_now() if (set_up := replicas.replicas()) and found.database == "connected" else ()
+    told = _told(found, processes, copies)
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
@@ -45,6 +47,8 @@ def health(as_json: bool) -> None:
         click.echo(f"  database  {told['database']} ({found.database_ms} ms)")
         click.echo(f"  memory    {told['memory']}")
         click.echo(f"  cache     {told['cache']}")
+        for copy in copies:
+            click.echo(f"  {copy.name:<8}  {_said(copy)}")
         for each in processes:
             state = "silent" if each.silent else "alive"
             click.echo(
@@ -54,6 +58,13 @@ def health(as_json: bool) -> None:
             click.echo(f"  {line}")
     if told["overall"] == "critical":
         raise SystemExit(1)
+
+
+def _said(replica: ReplicaNow) -> str:
+    if replica.fault:
+        return f"away: {replica.fault}"
+    lag = "further than is known" if replica.lag is None else f"{replica.lag:.1f} s"
+    return replica.state if replica.state == "level" else f"behind by {lag}, so it is not read from"
 
 
 def _beats() -> bool:
@@ -73,18 +84,25 @@ def _missing(processes: tuple[heartbeat.InstanceNow, ...]) -> Iterator[str]:
         yield "No worker was heard of in the last minutes: start one with `flask worker`."
 
 
-def _told(found: Health, processes: tuple[heartbeat.InstanceNow, ...]) -> dict[str, Any]:
+def _told(
+    found: Health, processes: tuple[heartbeat.InstanceNow, ...], copies: tuple[ReplicaNow, ...]
+) -> dict[str, Any]:
     serves = not _beats() or any(each.kind == "web" and not each.silent for each in processes)
     fullest = max((each.memory / each.memory_limit for each in processes if not each.silent), default=0.0)
     memory = memory_of(fullest)
     critical = found.database != "connected" or memory == "critical"
     well = serves and (memory, found.cache) == ("optimal", "operational")
+    well = well and all(each.state == "level" for each in copies)
     return {
         "overall": "critical" if critical else "healthy" if well else "degraded",
         "database": found.database,
         "memory": memory,
         "cache": found.cache,
         "checkedAt": found.checked_at.isoformat(),
+        "replicas": [
+            {"name": each.name, "state": each.state, "lagSeconds": each.lag, "fault": each.fault or None}
+            for each in copies
+        ],
         "processes": [
             {
                 "name": each.name,

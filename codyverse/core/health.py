@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from codyverse.core.clock import now
 from codyverse.core.database import db
 from codyverse.core.holding import held_of
+from codyverse.core.replicas import ReplicaNow
 from codyverse.core.sqlstates import TIMED_OUT, code_of
 
 log = logging.getLogger(__name__)
@@ -48,25 +49,42 @@ class Health:
     memory_limit: int
     database_ms: float
     pool: dict[str, int]
+    replicas: tuple[ReplicaNow, ...] = ()
 
     @property
     def overall(self) -> Overall:
         """Critical when the database or the memory is, degraded when anything else is off."""
         if self.database != "connected" or self.memory == "critical":
             return "critical"
-        return "healthy" if (self.memory, self.cache) == ("optimal", "operational") else "degraded"
+        well = (self.memory, self.cache) == ("optimal", "operational")
+        return "healthy" if well and not any(each.off for each in self.replicas) else "degraded"
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """A word for each part that there is, as the log and alerts have them."""
+        told = {"database": str(self.database), "memory": str(self.memory), "cache": str(self.cache)}
+        if self.replicas:
+            off = [f"{each.name} {each.state}" for each in self.replicas if each.off]
+            told["replicas"] = " and ".join(off) or "operational"
+        return told
 
 
 class Monitor:
     """Looks every `every` seconds, from the first question on; `tell` hears of every change of the overall state."""
 
     def __init__(
-        self, app: Flask, every: float, memory_limit: int, look_at_cache: Callable[[], Cache]
+        self,
+        app: Flask,
+        every: float,
+        memory_limit: int,
+        look_at_cache: Callable[[], Cache],
+        look_at_replicas: Callable[[], tuple[ReplicaNow, ...]] = lambda: (),
     ) -> None:
         self.app = app
         self.every = every
         self.memory_limit = memory_limit or memory_limit_of_machine()
         self.look_at_cache = look_at_cache
+        self.look_at_replicas = look_at_replicas
         self.began = time.monotonic()
         self.tell: list[Callable[[Health | None, Health], None]] = []
         self._lock = threading.Lock()
@@ -108,14 +126,8 @@ class Monitor:
 
     def _say(self, before: Health | None, found: Health) -> None:
         level = logging.INFO if found.overall == "healthy" else logging.ERROR
-        log.log(
-            level,
-            "health is %s: database %s, memory %s, cache %s",
-            found.overall,
-            found.database,
-            found.memory,
-            found.cache,
-        )
+        parts = ", ".join(f"{name} {word}" for name, word in found.parts.items())
+        log.log(level, "health is %s: %s", found.overall, parts)
         for tell in self.tell:
             try:
                 tell(before, found)
@@ -158,6 +170,7 @@ class Monitor:
             memory_limit=self.memory_limit,
             database_ms=round(milliseconds, 1),
             pool=self._pool(),
+            replicas=self.look_at_replicas(),
         )
 
     def _look_at_database(self) -> tuple[Database, float]:

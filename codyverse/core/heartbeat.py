@@ -29,6 +29,7 @@ from codyverse.core.database import Base, db, session, unit_of_work
 from codyverse.core.errors import DomainError
 from codyverse.core.holding import held_of
 from codyverse.core.recorder import Recorder
+from codyverse.core.replicas import replicas
 
 log = logging.getLogger(__name__)
 Kind = Literal["web", "worker", "stream", "command"]
@@ -243,6 +244,13 @@ class Heartbeat:
         if self.kind == "web":
             metrics.threads.set(self.threads)
             metrics.threads_busy.set(busy)
+            self._show_replicas()
+
+    def _show_replicas(self) -> None:
+        found = replicas(self.app)
+        for each in found.now() if found else ():
+            metrics.replica_in_use.labels(each.name).set(each.state == "level")
+            metrics.replica_lag.labels(each.name).set(float("inf") if each.lag is None else each.lag)
 
 
 def install(app: Flask, *, every: float, threads: int, pool_most: int, memory_limit: int) -> None:

@@ -39,3 +39,15 @@ threads_busy = Gauge(
     "cody_threads_busy", "Threads busy on average; its share of cody_threads is for scaling.", **SUM
 )
 reads = Counter("cody_reads", "GET requests by the database that they read from.", ["source"])
+replica_in_use = Gauge(
+    "cody_replica_in_use",
+    "Whether reads may go to this replica: 1, or 0 in some process.",
+    ["replica"],
+    multiprocess_mode="livemin",
+)
+replica_lag = Gauge(
+    "cody_replica_lag_seconds",
+    "Seconds that this replica is behind at most; without end while it is away.",
+    ["replica"],
+    multiprocess_mode="livemax",
+)

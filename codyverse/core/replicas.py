@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg2
 from flask import Flask, current_app
@@ -29,28 +29,55 @@ LOOK_SECONDS = 1.0
 """Between two looks at a replica; for so long, at most, who has just written reads from the primary."""
 PATIENCE_SECONDS = 2
 """For a connection to a replica, and for its answer to a look; libpq takes no less than two."""
+GRACE_SECONDS = 10.0
+"""A replica that is out for less says nothing about the site's health: it was started anew, or caught its breath."""
+State = Literal["level", "behind", "away"]
 _WRITTEN = "select (pg_current_wal_lsn() - '0/0')::bigint"
 _INSERTED = "select (pg_current_wal_insert_lsn() - '0/0')::bigint"
 _REPLAYED = "select pg_is_in_recovery(), (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0')::bigint"
+_NOT_YET = "not looked at yet"
 Connect = Callable[[], Any]
 
 
 @dataclass(eq=False, slots=True)
 class Replica:
-    """One replica: how far it has replayed, in bytes of the log, and when the primary stood there (monotonic seconds)."""
+    """One replica: how far it has replayed, in bytes of the log, and when the primary stood there (monotonic seconds).
+
+    `well_at` is when it was near enough last, or when nobody could tell because the primary did not answer.
+    """
 
     name: str
     connect: Connect
     engine: Engine
     position: int = 0
     level_at: float = float("-inf")
-    fault: str = "not looked at yet"
+    well_at: float = float("inf")
+    fault: str = _NOT_YET
     looks: int = 0
 
     @property
     def lag(self) -> float:
         """Seconds since it had everything; grows also when nobody looks any more, and is without end while it is out."""
         return time.monotonic() - self.level_at
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaNow:
+    """How a replica is. `lag` in seconds, None while it is not known; `fault` is '' unless it is away.
+
+    `off`: it has been out for so long that the site is less well than it should be.
+    """
+
+    name: str
+    state: State
+    lag: float | None
+    fault: str
+    off: bool
+
+    @property
+    def is_known(self) -> bool:
+        """Whether another look would say the same: one that seems behind may only not have been looked at for long enough."""
+        return self.state == "level" or self.fault not in ("", _NOT_YET)
 
 
 @dataclass(slots=True)
@@ -81,12 +108,14 @@ class Watch(threading.Thread):
         super().__init__(name=f"watch-{replica.name}", daemon=True)
         self.replica = replica
         self.track = Track(2 * most_lag + 10)
+        self.most_lag = most_lag
         self._then = then
         self._sides: dict[str, Connect] = {"primary": primary, "replica": replica.connect}
         self.over = threading.Event()
         self._open: dict[str, Any] = {}
 
     def run(self) -> None:
+        self.replica.well_at = time.monotonic()
         while not self.over.wait(LOOK_SECONDS if self.replica.looks else 0):
             self.look()
             self._then()
@@ -95,20 +124,23 @@ class Watch(threading.Thread):
     def look(self) -> None:
         """One look. A primary that does not answer lets the replica grow old, for nobody knows how far behind it is."""
         replica = self.replica
+        at = time.monotonic()
         try:
-            at = time.monotonic()
             self.track.add(at, int(self._ask("primary", _WRITTEN)[0]))
         except psycopg2.Error as fault:
             log.debug("replicas: the primary does not answer: %s", fault)
+            replica.well_at = at
         try:
             still_replica, position = self._ask("replica", _REPLAYED)
         except psycopg2.Error as fault:
             self._out(str(fault).strip().partition("\n")[0])
             return
         if not still_replica:
-            self._out("it is no replica any more")
+            self._out("it is no replica (any more), so what it holds may be another site's")
             return
         replica.position, replica.level_at = int(position), self.track.level(int(position))
+        if replica.lag <= self.most_lag:
+            replica.well_at = at
         if replica.fault:
             log.info("replica %s answers", replica.name)
             replica.fault = ""
@@ -163,6 +195,31 @@ class Replicas:
                 )
                 for watch in self.watches:
                     watch.start()
+
+    def now(self) -> tuple[ReplicaNow, ...]:
+        """How each of them is, in the order of the settings; from the last look, so that it costs nothing."""
+        if not self.watches:
+            self._begin()
+        return tuple(self._now(each) for each in self.all)
+
+    def _now(self, each: Replica) -> ReplicaNow:
+        lag = each.lag
+        state: State = "away" if each.fault else "level" if lag <= self.most_lag else "behind"
+        known = None if each.fault or lag == float("inf") else round(lag, 3)
+        return ReplicaNow(
+            each.name, state, known, each.fault, time.monotonic() - each.well_at > GRACE_SECONDS
+        )
+
+    def look_now(self) -> tuple[ReplicaNow, ...]:
+        """How each of them is, for who does not watch them: looks until it is known, some seconds at most."""
+        watched = bool(self.watches)
+        until = time.monotonic() + max(self.most_lag, PATIENCE_SECONDS) + 2 * LOOK_SECONDS
+        while not all(each.is_known for each in self.now()) and time.monotonic() < until:
+            time.sleep(0.05)
+        found = self.now()
+        if not watched:
+            self.close()
+        return found
 
     def close(self) -> None:
         """Look no more, and leave all of them; what begins anew afterwards looks again."""
@@ -239,26 +296,6 @@ def install(
 
     marks = Marks(redis_url, redis_timeout_s, settle_seconds=int(most_lag_s) + 2)
     app.extensions["replicas"] = Replicas(found, lambda: db.engines[None], primary, most_lag_s, marks)
-
-
-def look_once(replica: Replica) -> str:
-    """What is wrong with it now, '' if nothing is: one connection of its own, for who watches none."""
-    try:
-        connection = replica.connect()
-    except psycopg2.Error as fault:
-        return str(fault).strip().partition("\n")[0]
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_REPLAYED)
-            return (
-                ""
-                if cursor.fetchone()[0]
-                else "it is no replica, so what is read there may be another site's"
-            )
-    except psycopg2.Error as fault:
-        return str(fault).strip().partition("\n")[0]
-    finally:
-        connection.close()
 
 
 def replicas(app: Flask | None = None) -> Replicas | None:

@@ -161,7 +161,7 @@ def _enforce() -> Response | None:
         raise RuntimeError(f"the route {request.endpoint} names no access policy")
     away.note(view)
     if policy == "anyone":
-        if bearer() is not None:
+        if bearer() is not None and not (principal_or_none() is None and is_unconfirmed()):
             principal()  # a token that does not work is refused also here, so that its owner notices
         return None
     if policy == "stranger":

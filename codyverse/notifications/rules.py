@@ -113,7 +113,8 @@ def _course(details: Mapping[str, Any], _hidden: frozenset[str]) -> Words:
 
 
 def _health(details: Mapping[str, Any], _hidden: frozenset[str]) -> Words:
-    parts = ", ".join(f"{part} {details[part]}" for part in ("database", "memory", "cache"))
+    told = [part for part in ("database", "memory", "cache", "replicas") if part in details]
+    parts = ", ".join(f"{part} {details[part]}" for part in told)
     since = f" It was {details['before']} before." if details.get("before") else ""
     return Words(f"The site is {details['overall']}", f"Now: {parts}.{since}")
 

@@ -37,6 +37,8 @@ OF_SYSTEM = (
     "queue",
     "streams",
 )
+LATE = timedelta(hours=2)
+"""Learning is reckoned twice an hour; what is older was not."""
 SPANS = {"month": ("Last 30 days", 30), "quarter": ("Last 90 days", 90), "year": ("Last year", 365)}
 
 
@@ -214,6 +216,8 @@ def learning() -> Response:
         spans=SPANS,
         days=days,
         last=days[-1] if days else None,
+        today=at.date(),
+        is_old=bool(days) and at - days[-1].settled_at > LATE,
         charts=_learning_charts(days, at.date(), SPANS[key][1]),
         lessons=insights.lessons(at, SPANS[key][1]),
         items=insights.hardest(),

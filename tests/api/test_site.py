@@ -1,5 +1,6 @@
 """/health, /metrics, /cache-stats: what they say is what is."""
 
+import contextvars
 import json
 import socket
 from pathlib import Path
@@ -52,6 +53,18 @@ def test_a_database_that_is_gone_is_critical() -> None:
     assert told.status_code == 503
     assert (told.get_json()["overall"], told.get_json()["database"]) == ("critical", "disconnected")
     assert broken.test_client().get("/health/live").status_code == 200
+
+
+def test_whoever_comes_with_a_token_hears_of_it_too(operator: Actor) -> None:
+    """Whose token it is cannot be asked then; the four words are for everybody."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        broken = create_app(settings_for(f"postgresql://nobody@127.0.0.1:{port}/none"))
+        token = {"Authorization": f"Bearer {operator.program.token}"}
+        told = contextvars.Context().run(broken.test_client().get, "/health", headers=token)
+    assert (told.status_code, told.get_json().get("overall")) == (503, "critical"), told.get_json()
+    assert "details" not in told.get_json()
 
 
 def test_memory_is_measured_against_its_limit(cluster: str) -> None:

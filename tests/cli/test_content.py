@@ -34,6 +34,19 @@ def test_lint_plan_apply_and_again(app: Flask, tmp_path: Path) -> None:
     assert run(app, "plan", folder) == (0, f"{summary}; nothing to change\n")
 
 
+def test_without_a_folder_it_is_the_one_of_the_settings(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A site with courses of its own must not lose them to those of the checkout when it is upgraded."""
+    own = app.extensions["settings"].model_copy(update={"content_dir": tea(tmp_path)})
+    monkeypatch.setitem(app.extensions, "settings", own)
+    summary = "1 course, 1 lesson, 7 steps, 6 exercises"
+    assert run(app, "lint") == (0, f"{summary}: no faults\n")
+    assert run(app, "plan")[1].endswith(f"{summary}; 10 to change\n")
+    assert run(app, "apply", "--quiet") == (0, f"{summary}; 10 changed\n")
+    assert [card.slug for card in queries.catalogue()] == ["tea"]
+
+
 def test_with_a_fault_nothing_is_loaded(app: Flask, tmp_path: Path) -> None:
     good = tea(tmp_path)
     samples.write(good, {"worse/course.md": "no front matter"})

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from codyverse import create_app, jobs
 from codyverse.core import heartbeat, job_runs
-from codyverse.core.database import session
+from codyverse.core.database import db, session
 from codyverse.core.errors import Conflict, DomainError
-from tests.conftest import settings_for
+from tests.conftest import TEMPLATE, named, settings_for
 from tests.domains.study import Plan, do_lesson, make_course
 from tests.factories import make_user
 from tests.watching import an_hour_of_figures, processes_and_runs
@@ -64,6 +64,21 @@ def test_health_is_critical_without_a_database() -> None:
         done = broken.test_cli_runner().invoke(args=["health", "--json"])
     assert done.exit_code == 1
     assert json.loads(done.output)["overall"] == "critical"
+
+
+def test_health_names_a_replica_that_is_away(cluster: str) -> None:
+    here, urls = named(cluster, TEMPLATE), "postgresql://nobody@127.0.0.1:9/none"
+    made = create_app(settings_for(here, REPLICA_URLS=urls, REDIS_URL="redis://127.0.0.1:9/0"))
+    runner = made.test_cli_runner()
+    done = runner.invoke(args=["health", "--json"])
+    told = json.loads(done.stdout)
+    [replica] = told["replicas"]
+    assert (told["overall"], replica["name"], replica["state"]) == ("degraded", "replica-1", "away")
+    assert "refused" in replica["fault"]
+    assert "  replica-1  away: " in runner.invoke(args=["health"]).stdout
+    made.extensions["replicas"].close()
+    with made.app_context():
+        db.engine.dispose()
 
 
 def test_the_fullest_process_decides_about_memory(runner: FlaskCliRunner, app: Flask) -> None:

@@ -13,6 +13,7 @@ from codyverse import alerting
 from codyverse.core.clock import now
 from codyverse.core.database import session
 from codyverse.core.health import Health, Monitor
+from codyverse.core.replicas import ReplicaNow
 from codyverse.notifications import queries
 from tests.factories import make_user
 from tests.receiver import Receiver, receiver, status
@@ -49,6 +50,24 @@ def test_the_first_process_tells_every_operator_once(app: Flask) -> None:
     assert "healthy before" in line.text
     assert queries.bell(opal, frozenset()).unread == 1
     assert [(told.overall, told.instance) for told in alerting.latest(5)] == [("critical", "web:0")]
+
+
+def test_operators_are_told_which_replica_it_is(app: Flask, pager: Receiver) -> None:
+    opal = make_user(role="operator")
+    away = ReplicaNow("replica-2", "away", None, "connection refused", off=True)
+    level = ReplicaNow("replica-1", "level", 0.4, "", off=False)
+    change = alerting.change_of(health(replicas=(level,)), health(replicas=(level, away)), "web:0")
+    assert change
+    alerting.tell(app, pager.url, change, nothing_unwritten())
+    [line] = queries.listing(opal, frozenset(), 2**62, 20).lines
+    assert line.title == "The site is degraded"
+    assert "cache operational, replicas replica-2 away" in line.text
+    [told] = alerting.latest(5)
+    assert told.details["replicas"] == "replica-2 away"
+    assert json.loads(pager.got[0].body)["replicas"] == [
+        {"name": "replica-1", "state": "level"},
+        {"name": "replica-2", "state": "away"},
+    ]
 
 
 def test_a_start_in_good_health_is_no_news() -> None:

@@ -1,14 +1,18 @@
 """The dashboards: for operators only, right, quiet when there is nothing, and cheap."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 
+from codyverse import jobs
 from codyverse.core import heartbeat
+from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
 from codyverse.core.recorder import Recorder
 from codyverse.core.series import write
+from codyverse.web.render import spoken_date
 from tests.domains.study import Plan, do_lesson, make_course
 from tests.factories import make_user
 from tests.watching import an_hour_of_figures, processes_and_runs
@@ -108,6 +112,21 @@ def test_the_learning_dashboard_names_lessons(operator: Visitor) -> None:
     assert "Lesson 1" in page.text
     assert "100 %" in page.text
     assert operator.get("/admin/learning?range=x").status == 200
+
+
+def test_old_figures_do_not_pass_for_those_of_today(operator: Visitor, time_machine) -> None:
+    [lesson] = make_course(Plan(asks=1))
+    do_lesson(make_user(), lesson)
+    jobs.run("insights")
+    page = operator.get("/admin/learning")
+    assert "Learned today" in page.text
+    assert "Is a worker running?" not in page.text
+    last = now()
+    time_machine.move_to(last + timedelta(days=3))
+    page = operator.get("/admin/learning")
+    assert "Learned today" not in page.text
+    assert f"Learned on {spoken_date(last.date())}" in page.text
+    assert "Is a worker running?" in page.text
 
 
 def test_they_cost_the_same_however_much_there_is(operator: Visitor, app: Flask) -> None:

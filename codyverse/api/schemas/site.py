@@ -7,6 +7,15 @@ from pydantic import Field
 from codyverse.api.schemas.common import Moment, Out
 
 
+class ReplicaOut(Out):
+    """A replica of REPLICA_URLS, as this process sees it. Only one that is `level` is read from."""
+
+    name: str
+    state: Literal["level", "behind", "away"]
+    lag_seconds: float | None = None
+    fault: str | None = None
+
+
 class HealthDetails(Out):
     """For operators."""
 
@@ -14,6 +23,7 @@ class HealthDetails(Out):
     memory_bytes: int
     memory_limit: int
     pool: dict[str, int]
+    replicas: list[ReplicaOut]
     version: str
 
 
