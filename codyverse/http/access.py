@@ -130,6 +130,11 @@ def is_signed_out() -> bool:
     return policy in RANK and bearer() is None and session.get(TOKEN) is None
 
 
+def read_again() -> None:
+    """Who acts has just been changed: what was known about them in this request is read anew when it is next asked for."""
+    notes().pop("principal", None)
+
+
 def begin_session(token: str, person_id: int) -> None:
     """Make this browser the one that holds `token`; whatever its cookie held before is forgotten."""
     session.clear()
