@@ -79,6 +79,7 @@ def sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False) 
         form=form,
         next=safe_next(request.values.get("next")) or "",
         welcome=welcome,
+        can_mail=mailing.can_mail(),
         options=passkeys.request_options(site, seals.passkeys()) if site else "",
         provider=_provider_name(),
     )
