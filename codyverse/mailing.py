@@ -40,6 +40,11 @@ def server() -> MailServer | None:
     return MailServer.at(url, settings().smtp_timeout_s) if url else None
 
 
+def can_mail() -> bool:
+    """Whether a page may promise a mail: there is a mail server, or none is needed, for in development the log shows mails."""
+    return server() is not None or not settings().is_public
+
+
 def links() -> Seal:
     """What keeps the keys of links while they wait in the post: who reads the database cannot use them."""
     return Seal(settings().secret_key, "links")

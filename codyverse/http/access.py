@@ -124,6 +124,17 @@ def principal() -> Principal:
     return found
 
 
+def is_signed_out() -> bool:
+    """Whether this browser holds no session, and the view that was asked for is only for who is signed in. Asks nothing."""
+    policy: Policy | None = getattr(view_asked(), "access", None)
+    return policy in RANK and bearer() is None and session.get(TOKEN) is None
+
+
+def read_again() -> None:
+    """Who acts has just been changed: what was known about them in this request is read anew when it is next asked for."""
+    notes().pop("principal", None)
+
+
 def begin_session(token: str, person_id: int) -> None:
     """Make this browser the one that holds `token`; whatever its cookie held before is forgotten."""
     session.clear()

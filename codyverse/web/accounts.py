@@ -20,11 +20,12 @@ from codyverse.http.limits import (
     failures_per_person,
 )
 from codyverse.http.security import safe_next
-from codyverse.web import held
+from codyverse.web import held, htmx
 from codyverse.web.forms import PasswordForm, PreferencesForm, ProfileForm, RegisterForm, SignInForm
-from codyverse.web.render import page
+from codyverse.web.render import fragment, page
 
 bp = Blueprint("accounts", __name__)
+SETTINGS = "pages/accounts/settings.html"
 STAYS = (
     "Your account stays: by signing in you have called off its erasure. Should it go after all, ask for that again in "
     "the settings, under “Your data”."
@@ -78,6 +79,7 @@ def sign_in_page(form: SignInForm, status: int = 200, *, welcome: bool = False) 
         form=form,
         next=safe_next(request.values.get("next")) or "",
         welcome=welcome,
+        can_mail=mailing.can_mail(),
         options=passkeys.request_options(site, seals.passkeys()) if site else "",
         provider=_provider_name(),
     )
@@ -143,7 +145,8 @@ def sign_out_everywhere() -> Response:
     return redirect(url_for("accounts.sign_in"), 303)
 
 
-def _settings_page(status: int = 200, **forms: object) -> Response:
+def _settings_page(status: int = 200, card: str = "", **forms: object) -> Response:
+    """All settings; for htmx only the card that was sent, so that what is being written in another one stays."""
     who = principal()
     chosen = who.preferences
     profile = ProfileForm(
@@ -160,7 +163,19 @@ def _settings_page(status: int = 200, **forms: object) -> Response:
         hidden=sorted(chosen.hidden),
     )
     fresh = {"profile": profile, "preferences": preferences, "password": PasswordForm(formdata=None)}
-    return page("pages/accounts/settings.html", status, **(fresh | forms), mechanics=queries.MECHANICS)
+    context = fresh | forms | {"mechanics": queries.MECHANICS}
+    if card and htmx.wants_fragment():
+        return fragment(SETTINGS, f"{card}_card", "updates", status=status, **context)
+    return page(SETTINGS, status, **context)
+
+
+def _saved(card: str, words: str) -> Response:
+    """What was sent from this card is saved: the card says so itself."""
+    flash(words, card)
+    if not htmx.wants_fragment():
+        return redirect(url_for("accounts.settings", _anchor="said"), 303)
+    gate.read_again()
+    return _settings_page(card=card)
 
 
 @bp.get("/settings")
@@ -186,9 +201,8 @@ def change_profile() -> Response:
             )
     except Invalid as fault:
         form.take(fault)
-        return _settings_page(422, profile=form)
-    flash("Saved.")
-    return redirect(url_for("accounts.settings"), 303)
+        return _settings_page(422, "profile", profile=form)
+    return _saved("profile", "Saved.")
 
 
 @bp.post("/settings/preferences")
@@ -208,9 +222,8 @@ def change_preferences() -> Response:
             )
     except Invalid as fault:
         form.take(fault)
-        return _settings_page(422, preferences=form)
-    flash("Saved.")
-    return redirect(url_for("accounts.settings"), 303)
+        return _settings_page(422, "preferences", preferences=form)
+    return _saved("preferences", "Saved.")
 
 
 @bp.post("/settings/password")
@@ -227,6 +240,5 @@ def change_password() -> Response:
             )
     except Invalid as fault:
         form.take(fault)
-        return _settings_page(422, password=form)
-    flash("Your password is changed. Other devices are signed out.")
-    return redirect(url_for("accounts.settings"), 303)
+        return _settings_page(422, "password", password=form)
+    return _saved("password", "Your password is changed. Other devices are signed out.")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from codyverse.http import access as gate
 from codyverse.http import repeating
 from codyverse.http.errors import Fault, register_face
 from codyverse.http.security import safe_next
@@ -22,6 +23,8 @@ def _answer(fault: Fault) -> Response:
     fragment = htmx.wants_fragment()
     if fault.status == HTTPStatus.UNAUTHORIZED and not fragment:
         return _to_sign_in()
+    if fragment and fault.status == HTTPStatus.BAD_REQUEST and gate.is_signed_out():
+        fault = Fault(401, "UNAUTHORIZED", "Please sign in first.")  # its form belongs to the session that is over
     name = "errors/alert.html" if fragment else "errors/error.html"
     unsent = _unsent() if fault.status == HTTPStatus.SERVICE_UNAVAILABLE and not fragment else []
     html = current_app.jinja_env.get_template(name).render(

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, flash, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from codyverse import mailing
 from codyverse.accounts.queries import Principal
 from codyverse.core.clock import now
 from codyverse.core.database import unit_of_work
@@ -111,7 +112,8 @@ def _settings_page(form: NotificationsForm | None = None, status: int = 200) -> 
             quiet_until=str(quiet[1]),
         )
     kinds = visible_kinds(who.preferences.hidden)
-    return page("pages/notifications/settings.html", status, form=form, kinds=kinds)
+    can_mail = mailing.can_mail()
+    return page("pages/notifications/settings.html", status, form=form, kinds=kinds, can_mail=can_mail)
 
 
 @bp.get("/notifications/settings")

@@ -38,9 +38,8 @@ def _over(what: str, status: int = 404) -> Response:
 @access("anyone")
 def forgot_form() -> Response:
     """Asks for the address."""
-    can_mail = mailing.server() is not None or not mailing.settings().is_public
     asked = session.pop(ASKED, "")
-    return page("pages/recovery/forgot.html", form=ForgotForm(), asked=asked, can_mail=can_mail)
+    return page("pages/recovery/forgot.html", form=ForgotForm(), asked=asked, can_mail=mailing.can_mail())
 
 
 @bp.post("/forgot")

@@ -73,7 +73,10 @@ def end_others() -> Response:
 
 
 def _address_page(form: AddressForm, status: int = 200) -> Response:
-    return page("pages/security/address.html", status, form=form, person=people.person(principal().id))
+    person = people.person(principal().id)
+    return page(
+        "pages/security/address.html", status, form=form, person=person, can_mail=mailing.can_mail()
+    )
 
 
 @bp.get("/settings/address")

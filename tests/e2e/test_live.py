@@ -1,8 +1,9 @@
 """What happens in one tab is seen in another without a reload; where no stream can be had, by looking now and then."""
 
 import re
+import time
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import text
 
 from codyverse.core.clock import now
@@ -72,6 +73,42 @@ def test_a_purchase_in_one_tab_shows_the_balance_in_another(site: Site, open_pag
     walk.page.locator("#item-scarf").get_by_role("button", name="Buy").click()
     expect(walk.page.locator("#item-scarf .ware-said")).to_be_in_viewport()
     expect(tab.locator("#hud")).to_contain_text("15 coins", timeout=GENEROUS)
+
+
+def test_each_piece_of_news_is_shown_and_not_only_the_first(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    tab = second_tab(walk.page, "/courses")
+    for number in (2, 3):
+        tell(site, walk.email, number)
+        shown = tab.locator("#news").get_by_text(f"Level {number}: Student.")
+        expect(shown).to_be_visible(timeout=GENEROUS)
+        tab.evaluate("document.getAnimations().forEach((each) => each.finish())")  # its ten seconds are over
+        expect(shown).to_be_hidden()
+
+
+def test_who_finishes_a_lesson_is_not_told_of_it_a_second_time(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    with walk.page.expect_response(re.compile("/notifications/stream"), timeout=GENEROUS):
+        walk.begin(lesson_ids(site, {"choice"})[0])
+    told: list[str] = []
+    walk.page.on("response", lambda answer: "/notifications/bell" in answer.url and told.append(answer.text()))
+    walk.page.route("**/complete", slowly)
+    while not walk.page.locator("#summary").count():
+        walk.one_step()
+    expect(walk.page.locator("#announce")).to_contain_text("Badge earned: First Steps.")
+    expect(walk.page.locator("#bell")).to_contain_text("unread")
+    tell(site, walk.email, 9)  # what comes later is told
+    expect(walk.page.locator("#news")).to_have_text("Level 9: Student.", timeout=GENEROUS)
+    assert not [text for text in told if "Badge earned" in text]
+
+
+def slowly(route: Route) -> None:
+    """Hand the answer on when its news has long been in the stream."""
+    answer = route.fetch()
+    time.sleep(1)
+    route.fulfill(response=answer)
 
 
 def test_reading_in_one_tab_clears_the_bell_in_the_other(site: Site, open_page: Opener) -> None:

@@ -164,6 +164,31 @@ def test_settings_change_the_profile_and_keep_what_was_typed(learner: Visitor, d
     assert "Choose a time zone" in page.text
 
 
+def test_htmx_gets_the_card_that_was_saved_and_the_head_of_the_page_and_no_other_card(
+    learner: Visitor,
+) -> None:
+    fields = {"display_name": "Ada L.", "time_zone": "Asia/Tokyo", "day_start_hour": "5"}
+    saved = learner.post("/settings/profile", fields, status=200, htmx=True)
+    assert saved.css("#profile_card [data-said]")
+    assert saved.field("display_name").get("value") == "Ada L."
+    assert not saved.css("#preferences_card, #password_card")
+    assert saved.css(".masthead .menu-name")[0].text_content() == "Ada L."
+    refused = learner.post("/settings/profile", fields | {"display_name": ""}, status=422, htmx=True)
+    assert refused.css("#profile_card [data-faults]")
+    dark = {"goal_intensity": "casual", "theme": "dark", "hidden": ["coins"]}
+    chosen = learner.post("/settings/preferences", dark, status=200, htmx=True)
+    assert chosen.css("#preferences_card")[0].get("data-theme-chosen") == "dark"
+    assert not chosen.css('.masthead [data-mechanic="coins"]')
+
+
+def test_without_scripts_the_card_that_was_saved_says_so(learner: Visitor) -> None:
+    answer = learner.post("/settings/preferences", {"goal_intensity": "casual", "theme": "dark"}, status=303)
+    assert answer.response.location == "/settings#said"
+    page = learner.get("/settings")
+    assert [each.get("id") for each in page.css("#preferences_card [data-said]")] == ["said"]
+    assert not page.css("#profile_card [data-said], .messages")
+
+
 def test_another_password_signs_other_devices_out(app: Flask) -> None:
     make_user(email="ada@example.org")
     here, there = (Visitor(app).sign_in("ada@example.org") for _ in range(2))

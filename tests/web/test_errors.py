@@ -63,6 +63,18 @@ def test_htmx_gets_a_short_alert_instead_of_a_page(learner: Visitor) -> None:
     assert "data-trouble" in response.text
 
 
+def test_who_was_signed_out_in_another_tab_is_sent_to_sign_in_and_not_to_reload(learner: Visitor) -> None:
+    token = learner.token()
+    learner.post("/logout", status=303)
+    answer = learner.client.post(
+        "/settings/profile", data={"csrf_token": token, "display_name": "Ada L."}, headers=HTMX
+    )
+    assert answer.status_code == 401
+    alert = checked(answer, whole=False)
+    assert alert.css('a[href="/login"][data-sign-in-again]')
+    assert "no longer signed in" in alert.text
+
+
 @pytest.fixture
 def real_app(cluster: str) -> Iterator[Flask]:
     """The application as it is served, errors not passed through, on a database of its own."""

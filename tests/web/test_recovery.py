@@ -368,3 +368,22 @@ def test_when_a_device_was_used_last_is_noted_once_an_hour(app: Flask, learner: 
     with time_machine.travel(now() + timedelta(hours=2), tick=False):
         learner.get("/dashboard")
         assert session.execute(seen).scalar_one() == now()
+
+
+# --- a public site without a mail server ---
+
+
+def test_a_site_that_sends_no_mail_promises_none(
+    app: Flask, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = app.extensions["settings"].model_copy(update={"environment": "staging"})
+    monkeypatch.setitem(app.extensions, "settings", public)
+    visitor.post("/register", REGISTER)
+    welcome = visitor.get("/login")
+    assert "Now sign in" in welcome.text
+    assert "on its way" not in welcome.text
+    visitor.sign_in("grace@example.org")
+    address = visitor.get("/settings/address")
+    assert "sends no mail" in address.text
+    assert not address.css("main form")
+    assert "sends no mail" in visitor.get("/notifications/settings").text

@@ -11,6 +11,7 @@ import "./match.js";
 import "./next.js";
 import "./menu.js";
 import "./time_zone.js";
+import "./theme.js";
 import "./copy.js";
 import "./passkeys.js";
 import "./live.js";

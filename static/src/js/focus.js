@@ -9,6 +9,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   const titled = document.querySelector("[data-title]");
   if (titled && !ctx.failed) document.title = titled.dataset.title;
+  if (ctx.request?.headers?.["HX-History-Restore-Request"]) begin();
   if (!ctx.focusAfter || ctx.failed) return;
   const target = document.querySelector(ctx.focusAfter);
   if (!target) return;
@@ -18,5 +19,10 @@ document.addEventListener("htmx:after:swap", (event) => {
   target.closest("section")?.scrollIntoView({ block: "nearest" });
 });
 
-// The player begins at its step, so that the keys work at once. Not when the address names another place (#verdict).
-if (!location.hash) document.querySelector("#step-title")?.focus({ preventScroll: true });
+// A form that came back begins at what is wrong with it. The player begins at its step, so that the keys work at once, also
+// after the browser's own back and forward. Not when the address names another place (#verdict).
+function begin() {
+  if (!location.hash) document.querySelector("[data-faults], #step-title")?.focus({ preventScroll: true });
+}
+
+begin();

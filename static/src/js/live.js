@@ -7,6 +7,10 @@ const LOOK_AGAIN = 5_000;
 const SIGNED_OUT = new Set([401, 403]);
 let looking = 0;
 
+/** What the person has asked for and not yet been shown. Its answer brings the bell along and speaks for itself. */
+const asked = new Set();
+let news = false;
+
 const live = () => document.getElementById("live");
 
 function lookNowAndThen() {
@@ -24,6 +28,21 @@ function stopLooking() {
   clearInterval(looking);
   looking = 0;
 }
+
+document.addEventListener("htmx:before:request", (event) => {
+  const { ctx } = event.detail;
+  if (!ctx.sourceElement.matches("[data-live]")) asked.add(ctx);
+  else if (ctx.sourceElement.id === "bell" && asked.size > 0) {
+    event.preventDefault();
+    news = true;
+  }
+});
+
+document.addEventListener("htmx:finally:request", (event) => {
+  if (!asked.delete(event.detail.ctx) || asked.size > 0 || !news) return;
+  news = false;
+  if (live()) htmx.trigger(live(), "news");
+});
 
 // What keeps itself current in the background never puts a failure on the page; it tries again at the next news.
 document.addEventListener("htmx:after:request", (event) => {
