@@ -27,8 +27,9 @@ content = AppGroup(
 
 def _or_the_sites(context: click.Context, _parameter: click.Parameter, given: Path | None) -> Path:
     """The folder that was named, else the site's own: another one would retire all that it offers."""
-    settings = context.ensure_object(ScriptInfo).load_app().extensions["settings"]
-    return given or Path(settings.content_dir)
+    if given is not None:
+        return given
+    return Path(context.ensure_object(ScriptInfo).load_app().extensions["settings"].content_dir)
 
 
 FOLDER = click.argument(
