@@ -24,7 +24,9 @@ def _answer(fault: Fault) -> Response:
     if fault.status == HTTPStatus.UNAUTHORIZED and not fragment:
         return _to_sign_in()
     if fragment and fault.status == HTTPStatus.BAD_REQUEST and gate.is_signed_out():
-        fault = Fault(401, "UNAUTHORIZED", "Please sign in first.")  # its form belongs to the session that is over
+        fault = Fault(
+            401, "UNAUTHORIZED", "Please sign in first."
+        )  # its form belongs to the session that is over
     name = "errors/alert.html" if fragment else "errors/error.html"
     unsent = _unsent() if fault.status == HTTPStatus.SERVICE_UNAVAILABLE and not fragment else []
     html = current_app.jinja_env.get_template(name).render(

@@ -74,9 +74,7 @@ def end_others() -> Response:
 
 def _address_page(form: AddressForm, status: int = 200) -> Response:
     person = people.person(principal().id)
-    return page(
-        "pages/security/address.html", status, form=form, person=person, can_mail=mailing.can_mail()
-    )
+    return page("pages/security/address.html", status, form=form, person=person, can_mail=mailing.can_mail())
 
 
 @bp.get("/settings/address")

@@ -93,7 +93,9 @@ def test_who_finishes_a_lesson_is_not_told_of_it_a_second_time(site: Site, open_
     with walk.page.expect_response(re.compile("/notifications/stream"), timeout=GENEROUS):
         walk.begin(lesson_ids(site, {"choice"})[0])
     told: list[str] = []
-    walk.page.on("response", lambda answer: "/notifications/bell" in answer.url and told.append(answer.text()))
+    walk.page.on(
+        "response", lambda answer: "/notifications/bell" in answer.url and told.append(answer.text())
+    )
     walk.page.route("**/complete", slowly)
     while not walk.page.locator("#summary").count():
         walk.one_step()

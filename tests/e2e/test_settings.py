@@ -6,9 +6,7 @@ from tests.e2e.conftest import Opener, Site
 from tests.e2e.walk import Walk
 
 
-def test_saving_one_card_leaves_alone_what_is_being_written_in_another(
-    site: Site, open_page: Opener
-) -> None:
+def test_saving_one_card_leaves_alone_what_is_being_written_in_another(site: Site, open_page: Opener) -> None:
     page = open_page("/", size="phone")
     walk = Walk(site, page)
     walk.register("Wanda")

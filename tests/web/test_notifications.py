@@ -91,7 +91,10 @@ def test_an_open_page_gets_its_bell_and_a_word(learner: Visitor) -> None:
     tell(2)
     changed = learner.client.get(address, headers=HTMX | tag)
     assert changed.status_code == 200
-    assert '<hx-partial hx-target="#news" hx-swap="innerHTML"><span class="bell-news">Level 2: Student.</span></hx-partial>' in changed.text
+    assert (
+        '<hx-partial hx-target="#news" hx-swap="innerHTML"><span class="bell-news">Level 2: Student.</span></hx-partial>'
+        in changed.text
+    )
     assert 'id="hud"' in changed.text
     assert changed.headers["Cache-Control"] == "private, no-cache"
     again = learner.client.get("/notifications/bell?after=nonsense", headers=HTMX)
