@@ -125,6 +125,22 @@ def test_reading_in_one_tab_clears_the_bell_in_the_other(site: Site, open_page: 
     expect(tab.locator("#bell")).not_to_contain_text("unread", timeout=GENEROUS)
 
 
+def test_what_is_marked_as_read_keeps_the_focus_on_the_list(site: Site, open_page: Opener) -> None:
+    walk = Walk(site, open_page("/"))
+    walk.register()
+    for number in (2, 3):
+        tell(site, walk.email, number)
+    page = walk.page
+    page.goto("/notifications")
+    line = page.locator("#list li").first
+    line.get_by_role("button").press("Enter")
+    expect(line).not_to_have_class(re.compile("news-unread"))
+    expect(line).to_be_focused()
+    page.get_by_role("button", name="Mark all as read").press("Enter")
+    expect(page.locator("#list form")).to_have_count(0)
+    expect(page.locator("#list")).to_be_focused()
+
+
 def test_a_tab_that_was_offline_is_told_what_it_missed(site: Site, open_page: Opener) -> None:
     walk = Walk(site, open_page("/"))
     walk.register()

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Opener, Site
 from tests.e2e.walk import Walk, lesson_ids
+from tests.factories import PASSWORD
 from tests.waiting import eventually
 
 CHECK = 'form#answer button[type="submit"]:not([name])'
@@ -67,6 +68,27 @@ def test_what_comes_back_after_signing_in_again_is_kept_by_the_server(site: Site
         page.reload()
     assert kept.value.status == 204
     expect(page.locator('[name="blank-0"]')).to_have_value(typed)
+
+
+def test_signed_out_in_another_tab_one_signs_in_and_goes_on_where_one_was(
+    site: Site, open_page: Opener
+) -> None:
+    walk = at_a_gap(site, open_page("/"))
+    page = walk.page
+    walk._blank(walk.solution(right=True))
+    typed = page.locator('[name="blank-0"]').input_value()
+    other = page.context.new_page()
+    other.goto("/settings")
+    other.get_by_role("button", name="Sign out everywhere").click()
+    expect(other).to_have_url(re.compile("/login$"))
+    page.locator(CHECK).click()
+    page.locator("#trouble [data-sign-in-again]").click()
+    page.locator('[name="email"]').fill(walk.email)
+    page.locator('[name="password"]').fill(PASSWORD)
+    page.locator("form[action='/login'] [type=submit]").click()
+    expect(page.locator('[name="blank-0"]')).to_have_value(typed)
+    page.locator(CHECK).click()
+    expect(page.locator("#verdict")).to_have_text("That is right")
 
 
 def test_what_was_typed_in_another_tab_never_stands_under_the_verdict_of_this_one(

@@ -377,4 +377,4 @@ def test_with_htmx_a_lost_session_is_an_alert_and_the_form_stays(app: Flask, pla
     data = {"kind": step.kind, "try_no": "1", "csrf_token": token, **play.fields(step)}
     response = play.visitor.client.post(play.url(step, "answer"), data=data, headers=HTMX)
     assert (response.status_code, "<html" in response.text) == (401, False)
-    assert "your answer stays here" in response.text
+    assert "what you wrote is kept for you" in response.text

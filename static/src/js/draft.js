@@ -6,6 +6,9 @@ import { forget, keep } from "./keep.js";
 /** How long the tab remembers what it sends while it goes: a page that is loaded again may be asked for sooner. */
 const ON_ITS_WAY = 30_000;
 
+/** Browsers refuse to go on with more than 64 KiB once the page is gone. */
+const MOST_KEPT_ALIVE = 60_000;
+
 /** The draft that has changed since it was last sent. */
 let unsent = null;
 
@@ -24,7 +27,7 @@ document.addEventListener("htmx:config:request", (event) => {
   const { ctx } = event.detail;
   if (!isDraft(ctx)) return;
   unsent = null;
-  ctx.request.keepalive = true;
+  ctx.request.keepalive = new URLSearchParams(ctx.request.body).toString().length < MOST_KEPT_ALIVE;
 });
 
 document.addEventListener("htmx:after:request", (event) => {
