@@ -77,6 +77,7 @@ def test_the_valkey_that_a_running_site_started_for_itself_is_found(
     committed_app: Flask, tmp_path: Path, place: str
 ) -> None:
     url = committed_app.extensions["settings"].database_url
+    (tmp_path / place).parent.mkdir(exist_ok=True)  # there when a cluster runs, wherever its sockets are
     own = EmbeddedValkey(tmp_path / place).start()
     with create_app(settings_for(url, REDIS_URL=own.url, REDIS_TIMEOUT_MS="2000")).app_context():
         cache.kept("user", "somebody", "v1", lambda: 1)

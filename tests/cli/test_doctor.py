@@ -18,15 +18,18 @@ from codyverse.core.clock import now, standing_at
 from codyverse.core.database import db, session, unit_of_work
 from tests.cli.programs import flask
 from tests.conftest import named, settings_for
+from tests.domains.courses import samples
 from tests.domains.study import Plan, make_course
 from tests.factories import make_user
 
 
 @pytest.fixture
 def site(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Whose courses are one small one: to read all real ones takes longer than all else that is examined."""
     make_course(Plan())
     all_jobs_ran(now())
-    use(app, monkeypatch, data_dir=tmp_path, backup_dir=tmp_path / "backups")
+    content = samples.tea(tmp_path / "content")
+    use(app, monkeypatch, data_dir=tmp_path, backup_dir=tmp_path / "backups", content_dir=content)
     return app
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import smtplib
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from codyverse.notifications import post, queries, rules, services
 from config import ROOT
 from tests.conftest import settings_for
 from tests.factories import make_user
+from tests.ports import free_port
 
 
 @dataclass
@@ -51,9 +51,7 @@ class PostOffice:
 @pytest.fixture
 def office() -> Iterator[tuple[PostOffice, int]]:
     taken = PostOffice()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     controller = Controller(taken, hostname="127.0.0.1", port=port)
     controller.start()
     yield taken, port

@@ -10,7 +10,8 @@ from codyverse.core.database import db
 from tests.conftest import drop_database, make_database, settings_for
 from tests.crash.hall import Hall
 from tests.domains.study import Plan, make_course
-from tests.e2e.conftest import environment, free_port, stop
+from tests.e2e.conftest import environment, stop
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from codyverse import create_app
 from codyverse.core.database import db
 from tests.conftest import make_database, settings_for
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 800}}
@@ -46,12 +46,6 @@ def chromium() -> str:
         found = str(MAC)
     assert found, "No Chromium was found: install it (apt install chromium), then run the tests again."
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

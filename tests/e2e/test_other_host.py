@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.conftest import ROOT, Site, environment, free_port, serve, stop
+from tests.e2e.conftest import ROOT, Site, environment, serve, stop
+from tests.ports import free_port
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):

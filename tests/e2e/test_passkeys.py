@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from codyverse.core.database import db
-from tests.e2e.conftest import SCHEMES, SIZES, Opener, Site, environment, free_port, serve, stop
+from tests.e2e.conftest import SCHEMES, SIZES, Opener, Site, environment, serve, stop
 from tests.e2e.test_pages import AXE, WCAG, sign_in
 from tests.factories import PASSWORD, make_user
+from tests.ports import free_port
 
 EMAIL = "passkeys@example.org"
 DEVICE = {

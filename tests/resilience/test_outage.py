@@ -14,7 +14,8 @@ from tests.conftest import settings_for
 from tests.crash.hall import Hall
 from tests.crash.test_kill import whole
 from tests.domains.study import Plan, make_course
-from tests.e2e.conftest import environment, free_port, stop
+from tests.e2e.conftest import environment, stop
+from tests.ports import free_port
 from tests.resilience.measured import written
 from tests.resilience.outage import Outage
 from tests.resilience.postgres import own_postgres

@@ -25,8 +25,8 @@ from codyverse.gamification.services import verify_ledger
 from codyverse.progress.services import complete_attempt
 from config import load_settings
 from tests.domains.study import Plan, answer_all, make_course, start
-from tests.e2e.conftest import free_port
 from tests.factories import make_user
+from tests.ports import free_port
 from tests.resilience.conftest import SETTINGS
 from tests.resilience.postgres import own_postgres
 from tests.waiting import eventually

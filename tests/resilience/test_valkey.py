@@ -17,7 +17,8 @@ from codyverse.core.database import db
 from tests.conftest import drop_database, make_database, settings_for
 from tests.crash.hall import Hall, Learner
 from tests.domains.study import Plan, make_course
-from tests.e2e.conftest import environment, free_port, stop
+from tests.e2e.conftest import environment, stop
+from tests.ports import free_port
 from tests.resilience.measured import written
 from tests.resilience.valkey import Valkey
 

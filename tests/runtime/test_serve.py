@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,17 +17,12 @@ import psutil
 import pytest
 
 from config import NAMES, ROOT
+from tests.ports import free_port
 from tests.runtime.conftest import open_folder
 from tests.runtime.people import is_quiet, keeper_of
 from tests.waiting import eventually
 
 FLASK = [sys.executable, "-m", "flask"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(folder: Path, port: int) -> dict[str, str]:

@@ -19,8 +19,9 @@ from sqlalchemy import create_engine, text
 from codyverse import create_app
 from codyverse.core.database import db
 from tests.conftest import make_database, settings_for, statement
-from tests.e2e.conftest import ROOT, environment, free_port
+from tests.e2e.conftest import ROOT, environment
 from tests.factories import make_user
+from tests.ports import free_port
 from tests.web.visits import Visitor
 
 WORKERS = 2

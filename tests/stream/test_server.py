@@ -3,7 +3,6 @@
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from codyverse.core.database import unit_of_work
 from codyverse.notifications import services
 from config import ROOT
 from tests.factories import make_user
+from tests.ports import free_port
 from tests.web.visits import Visitor
 
 PATIENCE = 20
@@ -28,9 +28,7 @@ APPLICATIONS = ["app:site", "app:stream"]
 def server(
     committed_app: Flask, request: pytest.FixtureRequest
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     keep = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     env = keep | {
         "CODYVERSE_ENV": "testing",

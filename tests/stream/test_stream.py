@@ -23,6 +23,7 @@ from codyverse.stream import API_PATH, PATH, Streams
 from tests.api.client import TIME, token_for
 from tests.domains.gamification.test_shop import give
 from tests.factories import make_user
+from tests.waiting import PATIENCE_S
 from tests.web.visits import Visitor
 
 
@@ -83,7 +84,7 @@ class Caller:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -121,7 +122,7 @@ def run(app: Flask, act: Callable[[Streams], Awaitable[None]]) -> None:
         streams = Streams(app)
         streams.begin()
         try:
-            await asyncio.wait_for(streams.hears.wait(), 15)
+            await asyncio.wait_for(streams.hears.wait(), PATIENCE_S)
             await asyncio.sleep(0.1)
             await act(streams)
         finally:

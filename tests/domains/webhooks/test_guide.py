@@ -24,14 +24,9 @@ from codyverse.webhooks import rules, services
 from config import ROOT
 from tests.domains.webhooks.hooks import deliveries, register
 from tests.factories import make_user
+from tests.ports import free_port
 
 GUIDE = (ROOT / "docs" / "webhooks.md").read_text()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen[str]) -> None:
