@@ -161,10 +161,12 @@ def _hint_no() -> int:
 
 
 def _keep_draft(attempt_id: int, step_id: int) -> None:
-    """Keep what is half written; what cannot be understood is no draft and is left aside."""
+    """Keep what is half written; what cannot be understood is no draft and is left aside, and so is what belongs to a try that
+    was answered meanwhile, perhaps in another tab: it would stand under that answer's verdict."""
     try:
         given = answers.read(request.form.get("kind", ""), request.form)
-        services.save_draft(principal().id, attempt_id, step_id, given)
+        try_no = _try_no() if "try_no" in request.form else None
+        services.save_draft(principal().id, attempt_id, step_id, given, try_no)
     except Invalid:
         return
 

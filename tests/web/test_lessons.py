@@ -230,6 +230,22 @@ def test_half_written_answers_survive(play: Playing, htmx: bool) -> None:
         assert {name: shown.get(name) for name in given} == given, step.kind
 
 
+@pytest.mark.parametrize("try_no", [1, 2])
+def test_a_draft_that_comes_after_its_answer_does_not_stand_under_the_verdict(
+    play: Playing, try_no: int
+) -> None:
+    step = play.steps[1]
+    page = play.shown(play.answer(step))
+    answered = values(page)
+    late = {"kind": step.kind, "try_no": str(try_no), **play.fields(step, right=False)}
+    play.visitor.post(play.url(step, "draft"), late, status=204, htmx=True)
+    shown = values(play.see(step.position))
+    if try_no == 1:  # another tab's, which was on its way
+        assert shown == answered
+    else:  # the next try is being written
+        assert shown != answered
+
+
 def test_one_goes_on_where_one_left(play: Playing) -> None:
     intro, first, second, *_ = play.steps
     play.send(intro, "read", {})
