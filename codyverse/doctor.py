@@ -142,18 +142,15 @@ def _database() -> Finding:
 
 
 def _migrations() -> Finding:
-    head = ScriptDirectory(str(Path(current_app.root_path).parent / "migrations")).get_current_head()
+    scripts = ScriptDirectory(str(Path(current_app.root_path).parent / "migrations"))
+    head = scripts.get_current_head()
     tables = _ask("select to_regclass('public.alembic_version') is not null as there").there
     current = _ask("select version_num from alembic_version").version_num if tables else None
     if current == head:
         return Finding("migrations", "good", f"at {head}")
     if current is None:
         return Finding("migrations", "fault", "the tables are not there yet", "flask db upgrade")
-    known = {
-        each.revision
-        for each in ScriptDirectory(str(Path(current_app.root_path).parent / "migrations")).walk_revisions()
-    }
-    if current not in known:
+    if current not in {each.revision for each in scripts.walk_revisions()}:
         told = f"the database is at {current}, which this version does not know: it was used by a newer one"
         return Finding("migrations", "fault", told, "install the version that was here before")
     told = f"the database is at {current}, this version needs {head}"
@@ -185,16 +182,13 @@ def _clock() -> Finding:
 
 
 def _disk() -> Finding:
-    settings = _settings()
-    for folder in (settings.data_dir, settings.backup_dir):
+    folders = (_settings().data_dir, _settings().backup_dir)
+    for folder in folders:
         if (why := _not_writable(_there(folder))) is not None:
             told = f"nothing can be written to {folder}: {why}"
             mend = "let this user write there, or choose another folder with CODYVERSE_DATA or BACKUP_DIR"
             return Finding("disk", "fault", told, mend)
-    free = {
-        folder: shutil.disk_usage(_there(folder)).free for folder in (settings.data_dir, settings.backup_dir)
-    }
-    folder, least = min(free.items(), key=lambda each: each[1])
+    least, folder = min((shutil.disk_usage(_there(each)).free, each) for each in folders)
     told = f"{least / 1e9:.1f} GB free for {folder}"
     mend = f"make room for {folder}, or move it with CODYVERSE_DATA or BACKUP_DIR"
     if least < LEAST_FREE[1]:
@@ -321,16 +315,15 @@ def _replicas() -> Finding:
     found = replicas.replicas()
     if found is None:
         return Finding("replicas", "good", "none are set: everything is read from the one database")
-    now_ = found.look_now()
-    faults = [f"{each.name}: {each.fault}" for each in now_ if each.fault]
-    if faults:
-        told = f"{'; '.join(faults)} (in the order of REPLICA_URLS). Pages are served without it, by the primary alone"
-        return Finding("replicas", "fault", told, "start it, or take its address out of REPLICA_URLS")
-    if late := [each.name for each in now_ if each.state != "level"]:
-        told = f"more than {found.most_lag:g} s behind: {', '.join(late)} (in the order of REPLICA_URLS). It is not read from"
-        mend = "ask it with `select pg_get_wal_replay_pause_state()` and the primary's pg_stat_replication, or raise REPLICA_MAX_LAG_S"
-        return Finding("replicas", "fault", told, mend)
-    return Finding("replicas", "good", f"{counted(len(now_), 'replica')} near enough to be read from")
+    seen = found.look_now()
+    off = [f"{each.name} is {each.state}: {each.more}" for each in seen if each.state != "level"]
+    if not off:
+        return Finding("replicas", "good", f"{counted(len(seen), 'replica')} near enough to be read from")
+    told = (
+        f"{'; '.join(off)} (in the order of REPLICA_URLS). Pages are served without it, by the primary alone"
+    )
+    mend = "start it, or see in the primary's pg_stat_replication why it is behind; or take its address out of REPLICA_URLS"
+    return Finding("replicas", "fault", told, mend)
 
 
 def _dumps() -> Finding:

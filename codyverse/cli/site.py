@@ -48,7 +48,7 @@ def health(as_json: bool) -> None:
         click.echo(f"  memory    {told['memory']}")
         click.echo(f"  cache     {told['cache']}")
         for copy in copies:
-            click.echo(f"  {copy.name:<8}  {_said(copy)}")
+            click.echo(f"  {copy.name:<8}  {copy.state}: {copy.more}")
         for each in processes:
             state = "silent" if each.silent else "alive"
             click.echo(
@@ -58,13 +58,6 @@ def health(as_json: bool) -> None:
             click.echo(f"  {line}")
     if told["overall"] == "critical":
         raise SystemExit(1)
-
-
-def _said(replica: ReplicaNow) -> str:
-    if replica.fault:
-        return f"away: {replica.fault}"
-    lag = "further than is known" if replica.lag is None else f"{replica.lag:.1f} s"
-    return replica.state if replica.state == "level" else f"behind by {lag}, so it is not read from"
 
 
 def _beats() -> bool:

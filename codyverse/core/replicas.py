@@ -75,6 +75,15 @@ class ReplicaNow:
     off: bool
 
     @property
+    def more(self) -> str:
+        """What there is to say beside the word of its state."""
+        if self.fault:
+            return self.fault
+        if self.lag is None:
+            return "nobody knows by how much, and not read from"
+        return f"{self.lag:.1f} s " + ("behind at most" if self.state == "level" else "and not read from")
+
+    @property
     def is_known(self) -> bool:
         """Whether another look would say the same: one that seems behind may only not have been looked at for long enough."""
         return self.state == "level" or self.fault not in ("", _NOT_YET)

@@ -23,10 +23,9 @@ def _answer(fault: Fault) -> Response:
     fragment = htmx.wants_fragment()
     if fault.status == HTTPStatus.UNAUTHORIZED and not fragment:
         return _to_sign_in()
+    # a form that belongs to a session that is over
     if fragment and fault.status == HTTPStatus.BAD_REQUEST and gate.is_signed_out():
-        fault = Fault(
-            401, "UNAUTHORIZED", "Please sign in first."
-        )  # its form belongs to the session that is over
+        fault = Fault(401, "UNAUTHORIZED", "Please sign in first.")
     name = "errors/alert.html" if fragment else "errors/error.html"
     unsent = _unsent() if fault.status == HTTPStatus.SERVICE_UNAVAILABLE and not fragment else []
     html = current_app.jinja_env.get_template(name).render(

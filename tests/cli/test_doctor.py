@@ -137,8 +137,8 @@ def test_replicas(cluster: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     with made.app_context():
         found = {each.name: each for each in doctor.examine()}["replicas"]
         db.engine.dispose()
-    assert (found.state, "replica-1: " in found.says) == ("fault", True)
-    assert "replica-2: it is no replica" in found.says
+    assert (found.state, "replica-1 is away: " in found.says) == ("fault", True)
+    assert "replica-2 is away: it is no replica" in found.says
     assert "REPLICA_URLS" in found.mend
 
 
