@@ -16,6 +16,7 @@ from codyverse.core.health import memory_limit_of_machine
 from codyverse.core.holding import MOST_KEPT
 from codyverse.core.libpq import words_for
 from codyverse.core.telemetry import configure_logs
+from codyverse.core.unanswered import Connections
 from codyverse.http.lean import LeanCompress
 from codyverse.http.pipeline import LeanFlask
 from codyverse.web.assets import init_app as install_assets
@@ -116,12 +117,14 @@ def _connect(app: Flask, settings: Settings) -> None:
     options = dict(app.config["SQLALCHEMY_ENGINE_OPTIONS"])
     arguments = options.pop("connect_args", {})
     breaker = resilience.install(app, settings.breaker_failures, settings.breaker_rest_s)
+    connections = app.extensions["database_connections"] = Connections()
     limit = settings.statement_timeout_ms
     if settings.database_pooling == "session":
         arguments["options"] = f"-c statement_timeout={limit}"
 
     def connect() -> Any:
-        return psycopg2.connect(**words_for(settings.database_url or _embedded(settings), arguments))
+        made = psycopg2.connect(**words_for(settings.database_url or _embedded(settings), arguments))
+        return connections.keep(made)
 
     options["json_deserializer"] = stored_json
     options["creator"] = lambda: breaker.connect(connect)

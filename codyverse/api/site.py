@@ -133,14 +133,16 @@ def _replicas_of(app: Flask) -> tuple[ReplicaNow, ...]:
 def install(app: Flask) -> None:
     """Attach the routes and the background look at the site's health."""
     settings = app.extensions["settings"]
+    breaker: Breaker = app.extensions["database_breaker"]
     monitor = Monitor(
         app,
         settings.health_every_s,
         settings.memory_limit_mb * 2**20,
         cache.levels(app).state,
         lambda: _replicas_of(app),
+        app.extensions["database_connections"],
+        breaker.open,
     )
     app.extensions["health"] = monitor
-    breaker: Breaker = app.extensions["database_breaker"]
     breaker.changed.append(lambda _state: monitor.wake())
     app.register_blueprint(bp)

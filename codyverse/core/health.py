@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from codyverse.core.database import db
 from codyverse.core.holding import held_of
 from codyverse.core.replicas import ReplicaNow
 from codyverse.core.sqlstates import TIMED_OUT, code_of
+from codyverse.core.unanswered import Connections, Limit, at_most, sever
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,10 @@ Overall = Literal["healthy", "degraded", "critical"]
 WARNING_SHARE, CRITICAL_SHARE = 0.7, 0.9
 """Of the memory that may be used: from here on it is told, from there on it is critical."""
 PATIENCE_MS = 2_000
+HANGS_AFTER_S = 3.0
+"""A database that has not even said by then that this took too long does not answer."""
+PULSE_SECONDS, PULSES = 1.0, 3
+"""So often it is seen which statements are without an answer; one that is so three times in a row is looked into."""
 SECONDS_WHILE_AWAY = 5
 """So often at least is looked while the database is not connected, so that its return is noticed without any visitor."""
 STALE_AFTER = 3
@@ -70,7 +76,10 @@ class Health:
 
 
 class Monitor:
-    """Looks every `every` seconds, from the first question on; `tell` hears of every change of the overall state."""
+    """Looks every `every` seconds, from the first question on; `tell` hears of every change of the overall state.
+
+    `connections` are those of the database; when it hangs, who waits on them is let go, and `hangs` is called before.
+    """
 
     def __init__(
         self,
@@ -79,12 +88,16 @@ class Monitor:
         memory_limit: int,
         look_at_cache: Callable[[], Cache],
         look_at_replicas: Callable[[], tuple[ReplicaNow, ...]] = lambda: (),
+        connections: Connections | None = None,
+        hangs: Callable[[], None] = lambda: None,
     ) -> None:
         self.app = app
         self.every = every
         self.memory_limit = memory_limit or memory_limit_of_machine()
         self.look_at_cache = look_at_cache
         self.look_at_replicas = look_at_replicas
+        self.connections = connections or Connections()
+        self.hangs = hangs
         self.began = time.monotonic()
         self.tell: list[Callable[[Health | None, Health], None]] = []
         self._lock = threading.Lock()
@@ -149,7 +162,7 @@ class Monitor:
     def _run(self) -> None:
         while not self._over.is_set():
             away = self._last is not None and self._last.database != "connected"
-            self._awake.wait(min(self.every, SECONDS_WHILE_AWAY) if away else self.every)
+            self._pause(min(self.every, SECONDS_WHILE_AWAY) if away else self.every)
             self._awake.clear()
             if self._over.is_set():
                 return
@@ -157,6 +170,16 @@ class Monitor:
                 self.look()
             except Exception:
                 log.exception("health could not be looked at")
+
+    def _pause(self, seconds: float) -> None:
+        """Until it is time, until somebody wakes us, or until a statement has been without an answer for some pulses."""
+        until, waiting = time.monotonic() + seconds, deque[frozenset[Any]](maxlen=PULSES)
+        while not self._awake.wait(max(0.0, min(PULSE_SECONDS, until - time.monotonic()))):
+            waiting.append(self.connections.unanswered())
+            if len(waiting) == PULSES and frozenset.intersection(*waiting):
+                return
+            if time.monotonic() >= until:
+                return
 
     def _find(self) -> Health:
         used = psutil.Process().memory_info().rss
@@ -174,20 +197,34 @@ class Monitor:
         )
 
     def _look_at_database(self) -> tuple[Database, float]:
-        began = time.perf_counter()
+        """How it is, and in how many milliseconds it said so. If it hangs on a new connection as well, who waits is let go."""
+        began, waiting = time.perf_counter(), self.connections.unanswered()
+        found, hung = self._ask_database()
+        if hung:
+            found, _ = self._ask_database()
+            if found != "connected":
+                self.hangs()
+                log.error("the database does not answer; let go: %d who waited for it", sever(waiting))
+        return found, (time.perf_counter() - began) * 1000
+
+    def _ask_database(self) -> tuple[Database, bool]:
+        """How it is, and whether it took what was asked and said nothing."""
+        limit = Limit()
         try:
-            with self.app.app_context(), db.engine.engine.connect() as connection, connection.begin():
-                connection.execute(
-                    text("select set_config('statement_timeout', :ms, true)"), {"ms": str(PATIENCE_MS)}
-                )
-                connection.execute(text("select 1"))
+            with self.app.app_context(), db.engine.engine.connect() as connection:
+                raw = connection.connection.dbapi_connection
+                with at_most(HANGS_AFTER_S, raw) as limit, connection.begin():
+                    connection.execute(
+                        text("select set_config('statement_timeout', :ms, true)"), {"ms": str(PATIENCE_MS)}
+                    )
+                    connection.execute(text("select 1"))
             found: Database = "connected"
         except PoolTimeout:
             found = "timeout"
         except DBAPIError as fault:
-            late = code_of(fault) in TIMED_OUT or "timeout" in str(fault.orig)
+            late = limit.is_over or code_of(fault) in TIMED_OUT or "timeout" in str(fault.orig)
             found = "timeout" if late else "disconnected"
-        return found, (time.perf_counter() - began) * 1000
+        return found, limit.is_over
 
     def _pool(self) -> dict[str, int]:
         with self.app.app_context():

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, create_engine
 
 from codyverse.core.database import db
 from codyverse.core.libpq import words_for
+from codyverse.core.unanswered import Connections, at_most, sever
 
 if TYPE_CHECKING:
     from codyverse.core.marks import Marks
@@ -49,6 +50,7 @@ class Replica:
     name: str
     connect: Connect
     engine: Engine
+    connections: Connections
     position: int = 0
     level_at: float = float("-inf")
     well_at: float = float("inf")
@@ -139,9 +141,12 @@ class Watch(threading.Thread):
         except psycopg2.Error as fault:
             log.debug("replicas: the primary does not answer: %s", fault)
             replica.well_at = at
+        waiting = replica.connections.unanswered()
         try:
             still_replica, position = self._ask("replica", _REPLAYED)
         except psycopg2.Error as fault:
+            if let_go := sever(waiting):
+                log.warning("replica %s: let go: %d who waited for its answer", replica.name, let_go)
             self._out(str(fault).strip().partition("\n")[0])
             return
         if not still_replica:
@@ -162,12 +167,13 @@ class Watch(threading.Thread):
             replica.fault = why
 
     def _ask(self, side: str, query: str) -> Any:
-        """One row, on a connection that is kept until it fails."""
+        """One row, on a connection that is kept until it fails; one that does not answer fails."""
         try:
             if side not in self._open:
                 self._open[side] = self._sides[side]()
                 self._open[side].autocommit = True
-            with self._open[side].cursor() as cursor:
+            raw = self._open[side]
+            with at_most(PATIENCE_SECONDS + 1, raw), raw.cursor() as cursor:
                 cursor.execute(query)
                 return cursor.fetchone()
         except psycopg2.Error:
@@ -265,8 +271,8 @@ class Replicas:
         self._marks.keep(person, int(position))
 
 
-def connector(url: str, statement_timeout_ms: int, name: str) -> Connect:
-    """How to connect to a replica; a host that is gone without a word is noticed within seconds."""
+def connector(url: str, statement_timeout_ms: int, name: str, made: Connections | None = None) -> Connect:
+    """How to connect to a replica; a host that is gone without a word is noticed within seconds. `made` knows what was connected."""
 
     def connect() -> Any:
         more = {
@@ -275,7 +281,8 @@ def connector(url: str, statement_timeout_ms: int, name: str) -> Connect:
             "tcp_user_timeout": 1000 * PATIENCE_SECONDS,
             "options": f"-c statement_timeout={statement_timeout_ms}",
         }
-        return psycopg2.connect(**words_for(url, more))
+        raw = psycopg2.connect(**words_for(url, more))
+        return made.keep(raw) if made else raw
 
     return connect
 
@@ -297,10 +304,11 @@ def install(
     primary = options.pop("creator")
     found = []
     for number, url in enumerate(urls, 1):
-        reads = connector(url, statement_timeout_ms, "codyverse")
+        connections = Connections()
+        reads = connector(url, statement_timeout_ms, "codyverse", connections)
         looks = connector(url, 1000 * PATIENCE_SECONDS, "codyverse-watch")
         engine = create_engine("postgresql+psycopg2://", creator=reads, **options)
-        found.append(Replica(f"replica-{number}", looks, engine))
+        found.append(Replica(f"replica-{number}", looks, engine, connections))
     from codyverse.core.marks import Marks
 
     marks = Marks(redis_url, redis_timeout_s, settle_seconds=int(most_lag_s) + 2)

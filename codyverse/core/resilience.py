@@ -73,6 +73,10 @@ class Breaker:
         found: State = self._circuit.current_state  # type: ignore[assignment]
         return found
 
+    def open(self) -> None:
+        """Nobody connects until the next probe: it is known that the database does not answer. Again begins the rest anew."""
+        self._circuit.open()
+
     def connect(self, make: Callable[[], Value]) -> Value:
         """What `make` connects. Raises DatabaseAway, at once, while the breaker is open or somebody else probes.
 

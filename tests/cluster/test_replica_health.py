@@ -3,18 +3,23 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from codyverse import doctor
 from codyverse.accounts import sessions
 from codyverse.core import heartbeat, replicas
 from codyverse.core.database import db, unit_of_work
+from codyverse.core.embedded.pidfile import PidFile
 from codyverse.core.health import Monitor
 from tests.api.client import token_for
 from tests.cluster.pair import MOST_LAG, Pair, ask
 from tests.factories import make_user
+from tests.frozen import frozen
 from tests.waiting import eventually
 
 WRITE = "select pg_logical_emit_message(false, 'test', 'something more to replay')"
@@ -138,3 +143,16 @@ def test_while_the_primary_is_away_nobody_blames_the_replica(pair: Pair) -> None
     watch._sides["primary"] = replicas.connector("postgresql://nobody@127.0.0.1:1/none", 1000, "test")
     watch.look()
     assert found.well_at > before
+
+
+def test_one_that_hangs_is_left_out_and_lets_go_who_reads_from_it(pair: Pair) -> None:
+    found = pair.replicas.all[0]
+    server = PidFile.read(pair.replica.folder / "data")
+    assert server is not None
+    with found.engine.connect() as connection:
+        connection.execute(text("select 1"))
+        with frozen(server.pid), ThreadPoolExecutor(1) as pool:
+            read = pool.submit(connection.execute, text("select 1"))
+            assert isinstance(read.exception(60), DBAPIError)
+            assert eventually(lambda: pair.replicas.now()[0].state == "away")
+    assert eventually(pair.is_in)

@@ -14,6 +14,7 @@ from codyverse.core.database import db, session
 from tests.crash.hall import Hall, Learner
 from tests.domains.study import asking, start
 from tests.factories import make_user
+from tests.frozen import freeze, thaw
 from tests.resilience.postgres import Postgres
 
 BANNER = b"You can read on."
@@ -49,10 +50,11 @@ class Record:
 
 
 class Outage:
-    """One run: `learners` finish all lessons, each of their requests `pace` seconds after the last answer."""
+    """One run: `learners` finish all lessons, each of their requests `pace` seconds after the last answer. `hangs`: PostgreSQL is
+    not stopped, but takes what is sent and says nothing."""
 
-    def __init__(self, hall: Hall, postgres: Postgres, *, pace: float) -> None:
-        self.hall, self.postgres, self.pace = hall, postgres, pace
+    def __init__(self, hall: Hall, postgres: Postgres, *, pace: float, hangs: bool = False) -> None:
+        self.hall, self.postgres, self.pace, self.hangs = hall, postgres, pace, hangs
         self.record = Record()
         self.away = threading.Event()
         self.over = threading.Event()
@@ -155,11 +157,17 @@ class Outage:
 
     def _be_away(self, seconds: float) -> None:
         self.away.set()
-        self.postgres.stop()
+        if self.hangs:
+            freeze(self.postgres.pid)
+        else:
+            self.postgres.stop()
         stopped = time.perf_counter()
         time.sleep(seconds)
         self.away.clear()
-        self.postgres.start()
+        if self.hangs:
+            thaw(self.postgres.pid)
+        else:
+            self.postgres.start()
         back = time.perf_counter()
         self.record.stopped_s = back - stopped
         while True:

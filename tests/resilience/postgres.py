@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg2
 
 from codyverse.core.embedded import cluster
+from tests import frozen
 from tests.places import quick_folder
 
 READY_SECONDS = 30
@@ -59,9 +60,16 @@ class Postgres:
         self.stop()
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """Of the server, which must run."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self, how: int = signal.SIGINT) -> None:
         """SIGINT breaks all connections and stops in order; SIGQUIT stops as a crash does."""
         if self._process is not None:
+            frozen.thaw(self._process.pid)
             os.kill(self._process.pid, how)
             self._process.wait(30)
             self._process = None

@@ -25,7 +25,7 @@ RECOVERY_S = 35
 
 
 @contextmanager
-def scene(lessons: int, pace: float, **more: str) -> Iterator[Outage]:
+def scene(lessons: int, pace: float, hangs: bool = False, **more: str) -> Iterator[Outage]:
     """A server on a PostgreSQL of its own, with so many short lessons."""
     with own_postgres() as postgres:
         env = environment(
@@ -36,7 +36,7 @@ def scene(lessons: int, pace: float, **more: str) -> Iterator[Outage]:
             upgrade()
             hall = Hall(app, env | more, make_course(*[Plan(asks=ASKS, teaches=0)] * lessons))
             try:
-                yield Outage(hall, postgres, pace=pace)
+                yield Outage(hall, postgres, pace=pace, hangs=hangs)
             finally:
                 if hall.process is not None:
                     stop(hall.process)
@@ -73,6 +73,23 @@ def test_a_minute_without_the_database() -> None:
         written("database-away", "A minute without PostgreSQL, under load", HOW, facts(made))
 
 
+@pytest.mark.drill
+def test_half_a_minute_in_which_the_database_hangs() -> None:
+    """What those who waited when it began had sent may be done once it goes on: they send it again, and it counts once."""
+    with scene(lessons=22, pace=1.1, hangs=True, METRICS_EVERY_S="10") as made:
+        outage(made, 30)
+        written(
+            "database-hangs",
+            "Half a minute in which PostgreSQL answers nothing, under load",
+            HANGS,
+            facts(made),
+        )
+
+
+HANGS = (
+    "The same people as in database-away.md. After two seconds all processes of PostgreSQL are stopped by SIGSTOP, so that they take what is sent and "
+    "answer nothing; half a minute later they go on (tests/resilience/test_outage.py)."
+)
 HOW = (
     f"{LEARNERS} learners answer and finish lessons on granian with one process (`make run`'s way of serving), one request each 1.1 s; "
     "whatever is not taken is sent again, the same. Three readers ask for the catalogue ten times a second each: a stranger, somebody signed in, "
@@ -88,12 +105,13 @@ def facts(made: Outage) -> dict[str, object]:
         f"{name}: answered {status}": number for (name, status), number in sorted(record.statuses.items())
     }
     return {
-        "PostgreSQL away": f"{record.stopped_s:.1f} s",
+        "PostgreSQL hung" if made.hangs else "PostgreSQL away": f"{record.stopped_s:.1f} s",
         "sent by learners meanwhile": record.sent_meanwhile,
         **by_status,
         "any other status, or none": 0,
         "503 without Retry-After": record.without_wait,
         "a refusal took (median, worst)": f"{statistics.median(refused) * 1000:.0f} ms, {max(refused) * 1000:.0f} ms",
+        "refusals that took more than a second": sum(each > 1 for each in refused),
         "answers acknowledged, and in the database": f"{record.acknowledged['answer']}, {record.acknowledged['answer']}",
         "completions acknowledged, and paid exactly once": f"{record.acknowledged['completion']}, {len(record.completed)}",
         "differences that `flask ledger verify` found": 0,

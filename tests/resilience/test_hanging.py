@@ -1,0 +1,104 @@
+"""A PostgreSQL that takes what is sent and says nothing: who waits for it is let go, and when it goes on, so does the site."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from werkzeug.test import TestResponse
+
+from codyverse.core import health
+from codyverse.core.database import db
+from codyverse.core.health import Monitor
+from codyverse.core.resilience import breaker_state
+from tests.api.client import token_for
+from tests.factories import make_user
+from tests.frozen import frozen
+from tests.resilience.conftest import Served
+from tests.waiting import eventually
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As short as they can be without taking a slow machine for one that hangs."""
+    monkeypatch.setattr(health, "HANGS_AFTER_S", 1.0)
+    monkeypatch.setattr(health, "PULSE_SECONDS", 0.2)
+
+
+@pytest.fixture
+def monitor(served: Served) -> Iterator[Monitor]:
+    found: Monitor = served.app.extensions["health"]
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+@pytest.fixture
+def token(served: Served) -> str:
+    with served.app.app_context():
+        made = token_for(make_user())
+        db.session.remove()
+    return made
+
+
+def ask(served: Served, token: str) -> TestResponse:
+    """Somebody whom the database has to be asked about asks for something."""
+    told: TestResponse = served.app.test_client().get(
+        "/api/courses", headers={"Authorization": f"Bearer {token}"}
+    )
+    return told
+
+
+def test_who_waits_is_let_go_the_next_are_refused_at_once_and_it_goes_on(
+    served: Served, monitor: Monitor, token: str
+) -> None:
+    assert ask(served, token).status_code == 200
+    assert monitor.current().database == "connected"  # from here on it looks by itself, every half a minute
+    with frozen(served.postgres.pid), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(ask, served, token).result(60).status_code == 503
+        assert monitor.current().database == "timeout"
+        with served.app.app_context():
+            assert breaker_state() != "closed"
+        refused = ask(served, token)
+        assert refused.status_code == 503
+        assert int(refused.headers["Retry-After"]) > 0
+    assert eventually(lambda: ask(served, token).status_code == 200)
+    assert eventually(lambda: monitor.current().database == "connected")
+
+
+def test_one_connection_that_hangs_costs_nobody_else_theirs(served: Served, monitor: Monitor) -> None:
+    """A firewall forgets a connection that nobody used for long: what is sent on it is lost, and new ones work."""
+    with served.app.app_context(), db.engine.connect() as other, db.engine.connect() as dead:
+        with frozen(dead.execute(text("select pg_backend_pid()")).scalar_one()):
+            with ThreadPoolExecutor(1) as pool:
+                waits = pool.submit(lambda: other.execute(text("select 7 from pg_sleep(4)")).scalar_one())
+                with (
+                    health.at_most(1, dead.connection.dbapi_connection) as limit,
+                    pytest.raises(DBAPIError),
+                ):
+                    dead.execute(text("select 1"))
+                assert limit.is_over
+                assert monitor.look().database == "connected"
+                assert waits.result(60) == 7
+        assert breaker_state() == "closed"
+
+
+def test_a_statement_that_only_takes_long_is_left_alone(served: Served, monitor: Monitor) -> None:
+    monitor.begin()
+    with served.app.app_context(), db.engine.connect() as connection:
+        before = monitor.current().checked_at
+        assert connection.execute(text("select 7 from pg_sleep(2)")).scalar_one() == 7
+        assert eventually(lambda: monitor.current().checked_at > before), "it was not looked into"
+
+
+def test_a_limit_that_is_kept_changes_nothing(served: Served) -> None:
+    with served.app.app_context(), db.engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        with health.at_most(0.1, raw) as limit:
+            connection.execute(text("select 1"))
+        time.sleep(0.3)
+        assert not limit.is_over
+        assert connection.execute(text("select 7")).scalar_one() == 7
