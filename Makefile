@@ -4,7 +4,7 @@ ARGS ?=
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$each && break; done)
 PY := .venv/bin/python
-JOBS ?= logical
+JOBS ?= auto
 
 .PHONY: help run test check drill bench lock assets clean venv venv-dev
 
@@ -19,7 +19,7 @@ run: venv  ## start everything on http://127.0.0.1:8000 (PORT=8001 elsewhere, DE
 test: venv-dev  ## run all tests, browser included (ARGS='-k streak' chooses; JOBS=1 one after the other)
 	@$(PY) tools/assets.py --dev
 	@$(PY) tools/machine.py
-	@$(PY) -m pytest -n $(JOBS) --maxprocesses 6 --dist worksteal $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: venv-dev  ## formatting, lint, types, layers, templates, content, lock files
 	@$(PY) tools/check.py $(ARGS)

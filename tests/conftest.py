@@ -3,7 +3,9 @@
 import contextvars
 import gc
 import itertools
+import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,16 @@ from tests.places import quick_folder
 TEMPLATE = "cv_template"
 INSUFFICIENT_PRIVILEGE = "42501"
 _numbers = itertools.count(1)
+MOST_WORKERS = 6
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, for tests wait for servers and browsers a quarter of their time."""
+    return min(
+        MOST_WORKERS,
+        len(os.sched_getaffinity(0)) + 1 if sys.platform == "linux" else (os.cpu_count() or 1) + 1,
+    )
 
 
 def pytest_collection_finish() -> None:

@@ -140,8 +140,8 @@ def install(app: Flask) -> None:
         settings.memory_limit_mb * 2**20,
         cache.levels(app).state,
         lambda: _replicas_of(app),
-        app.extensions["database_connections"],
-        breaker.open,
+        connections=app.extensions["database_connections"],
+        hangs=breaker.open,
     )
     app.extensions["health"] = monitor
     breaker.changed.append(lambda _state: monitor.wake())

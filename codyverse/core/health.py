@@ -88,6 +88,7 @@ class Monitor:
         memory_limit: int,
         look_at_cache: Callable[[], Cache],
         look_at_replicas: Callable[[], tuple[ReplicaNow, ...]] = lambda: (),
+        *,
         connections: Connections | None = None,
         hangs: Callable[[], None] = lambda: None,
     ) -> None:

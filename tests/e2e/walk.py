@@ -93,6 +93,8 @@ class Walk:
     # -- lessons
 
     def begin(self, lesson_id: int) -> None:
+        """Somebody acts in the tab that they look at; behind another one the browser draws once a second."""
+        self.page.bring_to_front()
         self.page.goto(f"/lessons/{lesson_id}")
         if self.page.locator(f'form[action="/lessons/{lesson_id}/start"]').count():
             self.submit(f'form[action="/lessons/{lesson_id}/start"] button')

@@ -72,17 +72,15 @@ def test_who_waits_is_let_go_the_next_are_refused_at_once_and_it_goes_on(
 def test_one_connection_that_hangs_costs_nobody_else_theirs(served: Served, monitor: Monitor) -> None:
     """A firewall forgets a connection that nobody used for long: what is sent on it is lost, and new ones work."""
     with served.app.app_context(), db.engine.connect() as other, db.engine.connect() as dead:
-        with frozen(dead.execute(text("select pg_backend_pid()")).scalar_one()):
-            with ThreadPoolExecutor(1) as pool:
-                waits = pool.submit(lambda: other.execute(text("select 7 from pg_sleep(4)")).scalar_one())
-                with (
-                    health.at_most(1, dead.connection.dbapi_connection) as limit,
-                    pytest.raises(DBAPIError),
-                ):
-                    dead.execute(text("select 1"))
-                assert limit.is_over
-                assert monitor.look().database == "connected"
-                assert waits.result(60) == 7
+        pid = dead.execute(text("select pg_backend_pid()")).scalar_one()
+        with frozen(pid), ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(lambda: other.execute(text("select 7 from pg_sleep(4)")).scalar_one())
+            raw = dead.connection.dbapi_connection
+            with health.at_most(1, raw) as limit, pytest.raises(DBAPIError):
+                dead.execute(text("select 1"))
+            assert limit.is_over
+            assert monitor.look().database == "connected"
+            assert waits.result(60) == 7
         assert breaker_state() == "closed"
 
 
