@@ -19,7 +19,7 @@ READ_BEFORE = ("PYTHON", "LC_", "PROMETHEUS_")
 def flask(url: str, *words: str | bytes, typed: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     """Run it on the database at `url`, with nothing else of this process's settings."""
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "1024"}
+    cheap = {"ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "1024", "SLOW_QUERY_MS": "600000"}
     given = keep | cheap | {"CODYVERSE_ENV": "testing", "DATABASE_URL": url} | env
     if "LANG" in env or any(name.startswith(READ_BEFORE) for name in env):
         command = [sys.executable, "-m", "flask", *words]

@@ -117,15 +117,18 @@ def test_a_fault_of_the_commit_says_what_was_sent_without_its_values(committed_a
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_slow_one_says_whether_the_commit_went_with_it(
-    committed_app: Flask, caplog: pytest.LogCaptureFixture, asked: bool
+    committed_app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, asked: bool
 ) -> None:
+    settings = committed_app.extensions["settings"].model_copy(update={"slow_query_ms": 50})
+    monkeypatch.setitem(committed_app.extensions, "settings", settings)
     slow = text("select pg_sleep(:seconds)")
     with unit_of_work():
         send(PID)
-        leave(slow, {"seconds": 1.5 * committed_app.extensions["settings"].slow_query_ms / 1000})
+        leave(slow, {"seconds": 1.5 * settings.slow_query_ms / 1000})
         if asked:
             send(PID)
-    [told] = [each.getMessage() for each in caplog.records if each.name == "codyverse.statements"]
+    said = [each.getMessage() for each in caplog.records if each.name == "codyverse.statements"]
+    [told] = [each for each in said if "pg_sleep" in each]
     what, _, text_of_it = told.partition(": ")
     assert what == ("slow statement" if asked else "slow statement with its commit")
     assert text_of_it.endswith("ms: select pg_sleep(%(seconds)s)")

@@ -108,6 +108,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
         "RATELIMIT_EXPORT": "100000 per minute",
         "WEB_QUEUE_MS": "60000",  # nobody is sent away because the machine is slow
         "LOG_LEVEL": "WARNING",
+        "SLOW_QUERY_MS": "600000",
         "METRICS_EVERY_S": "0",
     }
     return keep | values | more
