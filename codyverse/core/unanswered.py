@@ -44,7 +44,9 @@ def sever(connections: Iterable[Any]) -> int:
 
 
 def _waits(raw: Any) -> bool:
-    return not raw.closed and raw.get_transaction_status() == TRANSACTION_STATUS_ACTIVE
+    with suppress(psycopg2.Error):  # somebody has closed it just now
+        return bool(raw.get_transaction_status() == TRANSACTION_STATUS_ACTIVE)
+    return False
 
 
 def _sever(raw: Any) -> bool:

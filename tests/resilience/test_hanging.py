@@ -1,9 +1,11 @@
 """A PostgreSQL that takes what is sent and says nothing: who waits for it is let go, and when it goes on, so does the site."""
 
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +15,7 @@ from codyverse.core import health
 from codyverse.core.database import db
 from codyverse.core.health import Monitor
 from codyverse.core.resilience import breaker_state
+from codyverse.core.unanswered import Connections, sever
 from tests.api.client import token_for
 from tests.factories import make_user
 from tests.frozen import frozen
@@ -59,7 +62,7 @@ def test_who_waits_is_let_go_the_next_are_refused_at_once_and_it_goes_on(
     assert monitor.current().database == "connected"  # from here on it looks by itself, every half a minute
     with frozen(served.postgres.pid), ThreadPoolExecutor(1) as pool:
         assert pool.submit(ask, served, token).result(60).status_code == 503
-        assert monitor.current().database == "timeout"
+        assert eventually(lambda: monitor.current().database != "connected")
         with served.app.app_context():
             assert breaker_state() != "closed"
         refused = ask(served, token)
@@ -100,3 +103,14 @@ def test_a_limit_that_is_kept_changes_nothing(served: Served) -> None:
         time.sleep(0.3)
         assert not limit.is_over
         assert connection.execute(text("select 7")).scalar_one() == 7
+
+
+def test_connections_that_are_closed_wait_for_nothing_and_are_forgotten(served: Served) -> None:
+    connections = Connections()
+    raw = connections.keep(psycopg2.connect(served.postgres.url.replace("+psycopg2", "", 1)))
+    raw.close()
+    assert connections.unanswered() == frozenset()
+    assert sever([raw]) == 0
+    gone = weakref.ref(raw)
+    del raw
+    assert gone() is None
