@@ -38,7 +38,7 @@ def speaks_plainly(command: Command) -> Command:
         except EmbeddedPostgresError as fault:
             raise click.ClickException(str(fault)) from fault
         except OperationalError as fault:
-            raise click.ClickException(f"The database does not answer: {str(fault.orig).strip()}") from fault
+            raise away(fault) from fault
         except ProgrammingError as fault:
             if getattr(fault.orig, "pgcode", None) == "42P01":
                 raise click.ClickException(
@@ -47,6 +47,11 @@ def speaks_plainly(command: Command) -> Command:
             raise
 
     return wrapped  # type: ignore[return-value]
+
+
+def away(fault: OperationalError) -> click.ClickException:
+    """What to say of a database that does not answer; the driver's words hold no password."""
+    return click.ClickException(f"The database does not answer: {str(fault.orig).strip()}")
 
 
 def _looked_after() -> AbstractContextManager[None]:

@@ -3,6 +3,8 @@
 import pytest
 
 from config import load_settings
+from tests.cli.programs import flask
+from tests.ports import free_port
 from tests.settings.test_settings import TESTING, faults
 
 
@@ -69,3 +71,11 @@ def test_addresses_with_options_are_understood() -> None:
         }
     )
     assert settings.redis_url == "unix:///run/valkey.sock?db=1"
+
+
+def test_a_server_whose_database_is_not_there_says_so_on_one_line() -> None:
+    done = flask("postgresql://u:hunter2@127.0.0.1:1/db", "serve", PORT=str(free_port()))
+    assert done.returncode == 1
+    assert "Error: The database does not answer: connection to server" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
