@@ -242,8 +242,8 @@ class Monitor:
             if found != "connected":
                 self.hangs()
                 log.error("the database does not answer; let go: %d who waited for it", sever(waiting))
-        elif found == "connected" and (deaf := self._deaf(self._stuck & waiting)):
-            log.warning("some of the database's processes stand still; let go: %d who waited", sever(deaf))
+        elif found == "connected" and (let_go := sever(self._deaf(self._stuck & waiting))):
+            log.warning("some of the database's processes stand still; let go: %d who waited", let_go)
         return found, (time.perf_counter() - began) * 1000
 
     def _deaf(self, waiting: frozenset[Any]) -> list[Any]:
