@@ -8,7 +8,7 @@
 
 Real environment variables win over `.env`, which is read in every environment but testing. A variable that is set to
 nothing counts as not set. Every setting is listed in docs/settings.md; a test holds that list complete.
-The checks stand in config_checks.py. `database_url` is None when DATABASE_URL is not set: then the caller starts the embedded PostgreSQL in `data_dir`.
+The checks stand in config_checks.py, those of addresses in config_addresses.py. `database_url` is None when DATABASE_URL is not set: then the caller starts the embedded PostgreSQL in `data_dir`.
 """
 
 from __future__ import annotations

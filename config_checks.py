@@ -7,16 +7,16 @@ the name. The checks between settings yield whole sentences.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
 from limits import parse_many
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+
+import config_addresses as addresses
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -25,46 +25,40 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parent
 SHORTEST_SECRET = 32
+LONGEST_SHOWN = 200
 PLACEHOLDER = re.compile(r"[\s`]|change|secret.?key|example|placeholder|your.?(secret|key)", re.IGNORECASE)
 """What stands where a secret belongs: in a guide, or in a file that nobody has filled in."""
-NO_PORT = "names a port that there is not, for ports go from 1 to 65535"
 
 
 # --- one value ---
 
 
-def _parts(value: str) -> SplitResult:
-    """An address in its parts, with a port that can be one if it names any."""
-    try:
-        parts = urlsplit(value)
-    except ValueError as fault:
-        raise ValueError("cannot be read as an address") from fault
-    try:
-        if parts.port != 0:
-            return parts
-    except ValueError as fault:
-        raise ValueError(NO_PORT) from fault
-    raise ValueError(NO_PORT)
-
-
-def _leads_to_a_host(value: str, *schemes: str) -> bool:
-    """Whether this is an address of one of these schemes, with a host, and with a port that can be one if it names any."""
-    try:
-        parts = _parts(value)
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.hostname)
-
-
 def from_checkout(value: Path) -> Path:
     """A relative path starts at the checkout, wherever the command was called."""
-    return (_ROOT / value.expanduser()).resolve()
+    try:
+        return (_ROOT / value.expanduser()).resolve()
+    except RuntimeError as fault:
+        raise ValueError("begins with the home folder of a user that there is not") from fault
+
+
+def _is_folder(path: Path) -> bool | None:
+    """None where nothing is. Raises ValueError where nothing can ever be, as with a name that is too long."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        PermissionError,
+    ):  # the doctor looks whether it can be used
+        return None
+    except OSError as fault:
+        raise ValueError(f"cannot be used ({fault.strerror})") from fault
 
 
 def backup_dir(value: Path) -> Path:
     """A folder, if it is there."""
     found = from_checkout(value)
-    if found.exists() and not found.is_dir():
+    if _is_folder(found) is False:
         raise ValueError("is no folder")
     return found
 
@@ -72,73 +66,25 @@ def backup_dir(value: Path) -> Path:
 def content_dir(value: Path) -> Path:
     """A folder, if it is there."""
     found = from_checkout(value)
-    if found.exists() and not found.is_dir():
+    if _is_folder(found) is False:
         raise ValueError("is not a folder")
     return found
 
 
 def backup_key_file(value: Path) -> Path:
     """Whether it is there is asked when a backup is made: the site must not wait for it."""
-    if value.is_dir():
+    if _is_folder(value):
         raise ValueError("is a folder")
-    return value
-
-
-def postgresql(value: str) -> str:
-    """With the driver's name in it."""
-    head, separator, rest = value.partition("://")
-    if not separator or head not in ("postgres", "postgresql", "postgresql+psycopg2"):
-        raise ValueError("is not the address of a PostgreSQL, the only database that Cody Verse runs on")
-    url = f"postgresql+psycopg2://{rest}"
-    try:
-        port = make_url(url).port
-    except (ArgumentError, ValueError) as fault:
-        raise ValueError("cannot be read as an address") from fault
-    if port is not None and not 1 <= port <= 65_535:
-        raise ValueError(NO_PORT)
-    return url
-
-
-def replica_urls(value: str) -> str:
-    """Each of them."""
-    return " ".join(postgresql(each) for each in value.split())
-
-
-def oidc_issuer(value: str) -> str:
-    """As the provider calls itself, to the letter."""
-    parts = _parts(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("is no issuer")
-    return value
-
-
-def redis_url(value: str) -> str:
-    """Over TCP, with or without encryption, or a socket."""
-    if not value.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("is not the address of a Valkey or Redis")
-    _parts(value)
-    return value
-
-
-def alert_webhook_url(value: str) -> str:
-    """Any web address."""
-    if not _leads_to_a_host(value, "http", "https"):
-        raise ValueError("is not a web address")
-    return value
-
-
-def smtp_url(value: str) -> str:
-    """With STARTTLS where the server offers it, or encrypted from the start."""
-    if not _leads_to_a_host(value, "smtp", "smtps"):
-        raise ValueError("is not the address of a mail server")
     return value
 
 
 def mail_from(value: str) -> str:
     """An address, with a name before it or not."""
-    name, address = parseaddr(value)
+    _, address = parseaddr(value)
     local, _, domain = address.partition("@")
-    if value and (not local or not re.fullmatch(r"[A-Za-z0-9.-]+", domain) or not name.isprintable()):
+    if value and (
+        not local or not re.fullmatch(r"[A-Za-z0-9.-]+", domain) or not value.isprintable() or "://" in value
+    ):
         raise ValueError("is not a sender")
     return value
 
@@ -150,16 +96,9 @@ def networks(value: str) -> str:
         try:
             ip_network(each)
         except ValueError as fault:
-            raise ValueError(f"has a part that is no network ({each})") from fault
+            shown = "" if "@" in each else f" ({each})"  # a password may stand there
+            raise ValueError(f"has a part that is no network{shown}") from fault
     return " ".join(found)
-
-
-def ratelimit_storage_uri(value: str) -> str:
-    """In the spelling of the `limits` library."""
-    if value and not value.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
-        raise ValueError("names a storage that Cody Verse does not use")
-    _parts(value)
-    return value
 
 
 def rate_limit(value: str) -> str:
@@ -180,67 +119,37 @@ def host(value: str) -> str:
     return value
 
 
-def base_url(value: str) -> str:
-    """Scheme, host and perhaps a port: what every link in a mail begins with."""
-    parts = _parts(value)
-    if value and (parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value)):
-        raise ValueError("is not a web address")
-    if "@" in parts.netloc:
-        raise ValueError("holds a user or a password, which every link in a mail would show")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("has something behind the host, where nothing may stand")
-    return value.rstrip("/")
-
-
-def asset_url(value: str) -> str:
-    """Without a slash at its end."""
-    parts = _parts(value)
-    plain = re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", value)
-    if value and (not plain or not parts.hostname):
-        raise ValueError("is not the address of a folder of files")
-    return value.rstrip("/")
-
-
-def cors_origins(value: str) -> str:
-    """Separated by one space."""
-    for each in value.split():
-        parts = _parts(each)
-        plain = re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", (parts.hostname or ""))
-        if parts.scheme not in ("http", "https") or not plain or parts.path or parts.query:
-            raise ValueError(f"names {each}, which is no site's address")
-    return " ".join(value.split())
-
-
 OF_VALUES: dict[str, Callable[[Any], Any]] = {
     "data_dir": from_checkout,
     "content_dir": content_dir,
     "backup_dir": backup_dir,
     "backup_key_file": backup_key_file,
-    "database_url": postgresql,
-    "stream_database_url": postgresql,
-    "replica_urls": replica_urls,
-    "oidc_issuer": oidc_issuer,
-    "redis_url": redis_url,
-    "alert_webhook_url": alert_webhook_url,
-    "smtp_url": smtp_url,
+    "database_url": addresses.postgresql,
+    "stream_database_url": addresses.postgresql,
+    "replica_urls": addresses.replica_urls,
+    "oidc_issuer": addresses.oidc_issuer,
+    "redis_url": addresses.redis_url,
+    "alert_webhook_url": addresses.alert_webhook_url,
+    "smtp_url": addresses.smtp_url,
     "mail_from": mail_from,
     "webhook_networks": networks,
     "metrics_networks": networks,
-    "ratelimit_storage_uri": ratelimit_storage_uri,
+    "ratelimit_storage_uri": addresses.ratelimit_storage_uri,
     "ratelimit_default": rate_limit,
     "ratelimit_sign_in": rate_limit,
     "ratelimit_sign_in_address": rate_limit,
     "ratelimit_register": rate_limit,
     "ratelimit_export": rate_limit,
     "host": host,
-    "base_url": base_url,
-    "asset_url": asset_url,
-    "cors_origins": cors_origins,
+    "base_url": addresses.base_url,
+    "asset_url": addresses.asset_url,
+    "cors_origins": addresses.cors_origins,
 }
 """The check of each setting that has one, by its attribute in `Settings`."""
 
 FAULTS = {
     "int_parsing": "is not a whole number",
+    "int_parsing_size": "is too large",
     "int_from_float": "is not a whole number",
     "bool_parsing": "is neither true nor false",
     "literal_error": "is not one of the choices",
@@ -255,8 +164,14 @@ def sentence(error: Any, values: Mapping[str, str], settings: type[BaseModel]) -
     advice = advice_of(name, settings)
     fault = FAULTS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     hidden = advice["secret"] or ("://" in values[name] and "@" in values[name])  # a password may stand there
-    shown = name if hidden else f"{name}={values[name]}"
+    shown = name if hidden else f"{name}={_shown(values[name])}"
     return f"{shown} {fault}: write {advice['write']}."
+
+
+def _shown(value: str) -> str:
+    """On one line, and no longer than helps to find it."""
+    plain = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)
+    return plain if len(plain) <= LONGEST_SHOWN else f"{plain[:LONGEST_SHOWN]}…"
 
 
 def between(settings: Settings) -> Iterator[str]:

@@ -73,7 +73,7 @@ def _safely(name: str, check: Check) -> Finding:
     try:
         return check()
     except Exception as fault:  # noqa: BLE001 - whatever it is, the other checks go on
-        said = str(fault).strip().splitlines()
+        said = str(getattr(fault, "orig", None) or fault).strip().splitlines()
         return Finding(
             name, "fault", f"could not be looked at: {said[0] if said else type(fault).__name__}", _RETRY
         )

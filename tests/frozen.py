@@ -13,10 +13,11 @@ def freeze(pid: int) -> None:
 
 
 def thaw(pid: int) -> None:
-    """They go on where they were, with all that was sent meanwhile. Again is harmless."""
-    for each in _all_of(pid):
-        with suppress(psutil.NoSuchProcess):
-            each.resume()
+    """They go on where they were, with all that was sent meanwhile. Again is harmless, also when it has ended since."""
+    with suppress(psutil.NoSuchProcess):
+        for each in _all_of(pid):
+            with suppress(psutil.NoSuchProcess):
+                each.resume()
 
 
 @contextmanager

@@ -109,12 +109,22 @@ def new_salt() -> str:
     return secrets.token_hex(16)
 
 
+LONGEST_KEY = 65_536
+"""Bytes; a file that has more, or no end at all, is not meant."""
+
+
 def read_key(path: Path) -> bytes:
-    """The key in a file, without the line's end. Raises Unusable if it cannot be read or is too short."""
+    """The key in a file, without the line's end. Raises Unusable if it cannot be read, is too short, or is no key."""
     try:
-        key = path.read_bytes().strip()
+        with path.open("rb") as file:
+            key = file.read(LONGEST_KEY + 1)
     except OSError as fault:
         raise Unusable(f"The key file {path} cannot be read: {fault.strerror}.") from fault
+    if len(key) > LONGEST_KEY:
+        raise Unusable(
+            f"The key file {path} holds more than {LONGEST_KEY} bytes, so it is no key: name the right file."
+        )
+    key = key.strip()
     if len(key) < 16:
         raise Unusable(
             f"The key in {path} is too short: write at least 16 characters, for example what "

@@ -22,6 +22,7 @@ from codyverse.cli.faults import speaks_plainly
 from codyverse.core import clock, heartbeat, job_runs, processes
 from codyverse.core.errors import Conflict, DomainError
 from codyverse.core.resilience import again
+from codyverse.core.sqlstates import TIMED_OUT, code_of, is_away
 
 log = logging.getLogger(__name__)
 jobs = AppGroup("jobs", help="What runs by itself: list it, or run it now.")
@@ -173,5 +174,11 @@ def _run_in_context(app: Flask, name: str, *, beside_others: bool = False) -> No
         except DomainError as fault:
             level = logging.DEBUG if beside_others and isinstance(fault, Conflict) else logging.WARNING
             log.log(level, "job %s: %s", name, fault.message)
+        except SQLAlchemyError as fault:
+            if not is_away(fault) or code_of(fault) in TIMED_OUT:
+                log.exception("job %s failed", name)
+                return
+            why = str(getattr(fault, "orig", fault)).strip().partition("\n")[0]
+            log.warning("job %s waits for its next time, for the database does not answer: %s", name, why)
         except Exception:
             log.exception("job %s failed", name)

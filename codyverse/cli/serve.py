@@ -17,8 +17,9 @@ from typing import NoReturn
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy.exc import OperationalError
 
-from codyverse.cli import schema, web_server
+from codyverse.cli import faults, schema, web_server
 from codyverse.cli.web_server import ENDS, STOP_SECONDS, Running
 from codyverse.core import cache, metrics_folder, processes
 from codyverse.core.database import db
@@ -132,11 +133,13 @@ def prepare_database(context: click.Context, settings: Settings) -> None:
     try:
         if settings.database_url is None:
             for_process(settings.data_dir)
+        if not schema.is_newest():
+            logging.getLogger("alembic").setLevel(logging.WARNING)
+            _run(context, "db", "upgrade")
     except EmbeddedPostgresError as fault:
         raise click.ClickException(str(fault)) from fault
-    if not schema.is_newest():
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        _run(context, "db", "upgrade")
+    except OperationalError as fault:
+        raise faults.away(fault) from fault
     db.engine.dispose()
 
 

@@ -4,16 +4,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+import psycopg2
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from codyverse.core.clock import now
@@ -36,6 +38,11 @@ HANGS_AFTER_S = 3.0
 """A database that has not even said by then that this took too long does not answer."""
 PULSE_SECONDS, PULSES = 1.0, 3
 """So often it is seen which statements are without an answer; one that is so three times in a row is looked into."""
+_DEAF = text(
+    "select pid from pg_stat_activity where pid = any(:pids) and state <> 'active' "
+    "and clock_timestamp() - state_change > make_interval(secs => :seconds)"
+)
+"""Processes of the database that have begun and ended nothing for so long, and are at nothing."""
 SECONDS_WHILE_AWAY = 5
 """So often at least is looked while the database is not connected, so that its return is noticed without any visitor."""
 STALE_AFTER = 3
@@ -105,6 +112,7 @@ class Monitor:
         self._last: Health | None = None
         self._looked = 0.0
         self._thread: threading.Thread | None = None
+        self._stuck: frozenset[Any] = frozenset()
         self._awake = threading.Event()
         self._over = threading.Event()
 
@@ -160,6 +168,33 @@ class Monitor:
         self._over.set()
         self._awake.set()
 
+    @contextmanager
+    def looking_after(self) -> Iterator[None]:
+        """Within the block who waits for a database that hangs is let go, and nobody is told: for commands."""
+        other = Monitor(
+            self.app,
+            self.every,
+            self.memory_limit,
+            self.look_at_cache,
+            connections=self.connections,
+            hangs=self.hangs,
+        )
+        thread = threading.Thread(target=other._look_after, name="looks-after", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            other.end()
+            thread.join(PULSE_SECONDS)
+
+    def _look_after(self) -> None:
+        while True:
+            self._pause(self.every)
+            if self._over.is_set():
+                return
+            with suppress(Exception):
+                self._look_at_database()
+
     def _run(self) -> None:
         while not self._over.is_set():
             away = self._last is not None and self._last.database != "connected"
@@ -177,7 +212,8 @@ class Monitor:
         until, waiting = time.monotonic() + seconds, deque[frozenset[Any]](maxlen=PULSES)
         while not self._awake.wait(max(0.0, min(PULSE_SECONDS, until - time.monotonic()))):
             waiting.append(self.connections.unanswered())
-            if len(waiting) == PULSES and frozenset.intersection(*waiting):
+            self._stuck = frozenset.intersection(*waiting) if len(waiting) == PULSES else frozenset()
+            if self._stuck:
                 return
             if time.monotonic() >= until:
                 return
@@ -206,11 +242,26 @@ class Monitor:
             if found != "connected":
                 self.hangs()
                 log.error("the database does not answer; let go: %d who waited for it", sever(waiting))
+        elif found == "connected" and (let_go := sever(self._deaf(self._stuck & waiting))):
+            log.warning("some of the database's processes stand still; let go: %d who waited", let_go)
         return found, (time.perf_counter() - began) * 1000
 
+    def _deaf(self, waiting: frozenset[Any]) -> list[Any]:
+        """Those of them whose process in the database has not even begun with what was sent to it."""
+        if not waiting:
+            return []
+        try:
+            of_pid = {each.info.backend_pid: each for each in waiting}
+            with self.app.app_context(), db.engine.engine.connect() as connection:
+                asked = {"pids": list(of_pid), "seconds": PULSES * PULSE_SECONDS}
+                with at_most(HANGS_AFTER_S, connection.connection.dbapi_connection), connection.begin():
+                    return [of_pid[pid] for pid in connection.execute(_DEAF, asked).scalars()]
+        except (SQLAlchemyError, psycopg2.Error):
+            return []
+
     def _ask_database(self) -> tuple[Database, bool]:
-        """How it is, and whether it took what was asked and said nothing."""
-        limit = Limit()
+        """How it is, and whether it said nothing: neither to what was asked, nor to who wants to connect."""
+        limit, silent = Limit(), False
         try:
             with self.app.app_context(), db.engine.engine.connect() as connection:
                 raw = connection.connection.dbapi_connection
@@ -223,9 +274,13 @@ class Monitor:
         except PoolTimeout:
             found = "timeout"
         except DBAPIError as fault:
-            late = limit.is_over or code_of(fault) in TIMED_OUT or "timeout" in str(fault.orig)
-            found = "timeout" if late else "disconnected"
-        return found, limit.is_over
+            known = self._last.database if self._last else "connected"
+            if hasattr(fault.orig, "retry_after") and known != "connected":
+                return known, False  # nobody asked: the breaker refused, as since the last look
+            code = code_of(fault)
+            silent = limit.is_over or (not code and "timeout" in str(fault.orig))
+            found = "timeout" if silent or code in TIMED_OUT else "disconnected"
+        return found, silent
 
     def _pool(self) -> dict[str, int]:
         with self.app.app_context():

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, create_engine
 
 from codyverse.core.database import db
 from codyverse.core.libpq import words_for
-from codyverse.core.unanswered import Connections, at_most, sever
+from codyverse.core.unanswered import Connections, Limit, at_most, sever
 
 if TYPE_CHECKING:
     from codyverse.core.marks import Marks
@@ -168,18 +168,21 @@ class Watch(threading.Thread):
 
     def _ask(self, side: str, query: str) -> Any:
         """One row, on a connection that is kept until it fails; one that does not answer fails."""
+        limit = Limit()
         try:
             if side not in self._open:
                 self._open[side] = self._sides[side]()
                 self._open[side].autocommit = True
             raw = self._open[side]
-            with at_most(PATIENCE_SECONDS + 1, raw), raw.cursor() as cursor:
+            with at_most(PATIENCE_SECONDS + 1, raw) as limit, raw.cursor() as cursor:
                 cursor.execute(query)
                 return cursor.fetchone()
         except psycopg2.Error:
             broken = self._open.pop(side, None)
             if broken is not None:
                 broken.close()
+            if limit.is_over:
+                raise psycopg2.OperationalError(f"no answer within {PATIENCE_SECONDS + 1} s") from None
             raise
 
 

@@ -72,7 +72,9 @@ def at_most(seconds: float, raw: Any) -> Iterator[Limit]:
     limit = Limit()
 
     def end() -> None:
-        limit.is_over = _sever(raw)
+        limit.is_over = _waits(raw)  # before who waits is woken, for they look at it at once
+        if limit.is_over:
+            _sever(raw)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

@@ -62,6 +62,7 @@ def test_encrypted(site: Flask, tmp_path: Path, key: Path, cluster: str) -> None
             ((), "The backup is encrypted: name the file with its key"),
             (("--key-file", str(wrong)), "cannot be opened. The key does not fit, or the file is damaged."),
             (("--key-file", str(short)), "is too short: write at least 16 characters"),
+            (("--key-file", "/dev/zero"), "holds more than 65536 bytes, so it is no key"),
             (("--key-file", str(tmp_path / "none")), "cannot be read: No such file or directory."),
         ):
             refused = run(fresh, "restore", str(path), *words)

@@ -287,7 +287,7 @@ def test_a_damaged_list_of_the_erased(site: Flask, tmp_path: Path, folder: str) 
 def test_without_a_database(cluster: str) -> None:
     """Every check says something; nothing else goes wrong."""
     for url, name, says in (
-        ("postgresql://nobody@127.0.0.1:9/none", "database", "could not be looked at"),
+        ("postgresql://nobody@127.0.0.1:9/none", "database", "could not be looked at: connection to server"),
         (named(cluster, "postgres"), "migrations", "the tables are not there yet"),
     ):
         bare = create_app(settings_for(url))

@@ -155,4 +155,7 @@ def test_one_that_hangs_is_left_out_and_lets_go_who_reads_from_it(pair: Pair) ->
             read = pool.submit(connection.execute, text("select 1"))
             assert isinstance(read.exception(60), DBAPIError)
             assert eventually(lambda: pair.replicas.now()[0].state == "away")
+            assert pair.replicas.now()[0].fault.startswith(
+                "no answer within"
+            )  # and not that it closed what we closed
     assert eventually(pair.is_in)

@@ -5,12 +5,16 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import click
 import psycopg2
 import pytest
+from flask.cli import with_appcontext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
+from codyverse.cli.faults import speaks_plainly
+from codyverse.cli.jobs import _run_in_context
 from codyverse.core import health
 from codyverse.core.database import db
 from codyverse.core.health import Monitor
@@ -18,7 +22,7 @@ from codyverse.core.resilience import breaker_state
 from codyverse.core.unanswered import Connections, sever
 from tests.api.client import token_for
 from tests.factories import make_user
-from tests.frozen import frozen
+from tests.frozen import freeze, frozen, thaw
 from tests.resilience.conftest import Served
 from tests.waiting import eventually
 
@@ -72,6 +76,22 @@ def test_who_waits_is_let_go_the_next_are_refused_at_once_and_it_goes_on(
     assert eventually(lambda: monitor.current().database == "connected")
 
 
+def test_who_waits_is_let_go_also_when_the_look_has_to_connect_first(
+    served: Served, monitor: Monitor
+) -> None:
+    """Connections that are kept are not the pool's, which may be empty; the server then takes the look's knock and says nothing."""
+    with served.app.app_context(), db.engine.connect() as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute(text("select 1"))
+        monitor.begin()
+        freeze(served.postgres.pid)
+        try:
+            waits = pool.submit(lambda: connection.execute(text("select 1")))
+            assert eventually(waits.done), "it waits for ever"
+        finally:
+            thaw(served.postgres.pid)
+        assert isinstance(waits.exception(), DBAPIError)
+
+
 def test_one_connection_that_hangs_costs_nobody_else_theirs(served: Served, monitor: Monitor) -> None:
     """A firewall forgets a connection that nobody used for long: what is sent on it is lost, and new ones work."""
     with served.app.app_context(), db.engine.connect() as other, db.engine.connect() as dead:
@@ -85,6 +105,54 @@ def test_one_connection_that_hangs_costs_nobody_else_theirs(served: Served, moni
             assert monitor.look().database == "connected"
             assert waits.result(60) == 7
         assert breaker_state() == "closed"
+
+
+def test_who_waits_for_a_process_that_stands_still_is_let_go_though_the_database_is_well(
+    served: Served, monitor: Monitor
+) -> None:
+    monitor.begin()
+    with served.app.app_context(), db.engine.connect() as dead:
+        pid = dead.execute(text("select pg_backend_pid()")).scalar_one()
+        with frozen(pid), ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(lambda: dead.execute(text("select 1")))
+            try:
+                assert eventually(waits.done), "it waits for ever"
+            finally:
+                thaw(pid)
+            assert isinstance(waits.exception(), DBAPIError)
+        assert monitor.current().database == "connected"
+        assert breaker_state() == "closed"
+
+
+def test_a_command_ends_although_the_database_hangs(served: Served) -> None:
+    """It was in the middle of asking: no timeout of its own or of the server's ends that."""
+
+    @click.command()
+    @with_appcontext
+    @speaks_plainly
+    def asks() -> None:
+        with db.engine.connect() as connection:
+            connection.execute(text("select 1"))
+            freeze(served.postgres.pid)
+            connection.execute(text("select 1"))
+
+    with ThreadPoolExecutor(1) as pool:
+        runs = pool.submit(served.app.test_cli_runner().invoke, asks)
+        try:
+            assert eventually(runs.done), "it waits for ever"
+        finally:
+            thaw(served.postgres.pid)
+    assert runs.result().exit_code == 1
+    assert runs.result().stderr.startswith("Error: The database does not answer")
+
+
+def test_jobs_that_find_it_away_say_so_on_one_line(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    served.postgres.stop()
+    with caplog.at_level("DEBUG", logger="codyverse.cli.jobs"):
+        _run_in_context(served.app, "mails")
+    [said] = caplog.records
+    assert said.exc_info is None
+    assert "the database does not answer" in said.getMessage()
 
 
 def test_a_statement_that_only_takes_long_is_left_alone(served: Served, monitor: Monitor) -> None:
