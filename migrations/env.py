@@ -4,7 +4,10 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import event
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
+
+from codyverse.cli.faults import away
 
 LOCK_TIMEOUT = "5s"
 migrate = current_app.extensions["migrate"]
@@ -22,9 +25,17 @@ def limit(connection: Any) -> None:
         cursor.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'; set local statement_timeout = 0")
 
 
+def connected() -> Connection:
+    """To the application's database. One that does not answer ends the command in a sentence."""
+    try:
+        return migrate.db.engine.connect()
+    except OperationalError as fault:
+        raise away(fault) from fault
+
+
 def run_migrations() -> None:
     """Run what is missing, each migration in a transaction that gives up rather than block the site."""
-    with migrate.db.engine.connect() as connection:
+    with connected() as connection:
         event.listen(connection, "begin", limit)
         options = dict(migrate.configure_args) | {"process_revision_directives": drop_empty}
         context.configure(

@@ -137,3 +137,12 @@ def test_a_failure_tells_no_more_than_its_kind(app: Flask, monkeypatch: pytest.M
     jobs.run("broken")
     run = job_runs.last_runs()["broken"]
     assert (run.said, run.fault, run.failing, run.failures, run.runs) == ("Done.", "", 0, 1, 2)
+
+
+@pytest.mark.parametrize("word", ["upgrade", "current"])
+def test_migrations_without_a_database_say_so(word: str) -> None:
+    bare = create_app(settings_for("postgresql://nobody@127.0.0.1:9/none"))
+    done = bare.test_cli_runner().invoke(args=["db", word])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: The database does not answer: ")
+    assert "Traceback" not in done.stderr
