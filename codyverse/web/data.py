@@ -104,7 +104,7 @@ def goodbye() -> Response:
     """What was just asked for, for as long as this browser stays open and nobody signs in; the landing page for others."""
     left = session.get(LEAVING)
     if left is None:
-        return redirect(url_for("pages.landing"))
+        return redirect(url_for("pages.landing"), 303)
     response = page(
         "pages/data/leaving.html", leaving=people.Leaving(datetime.fromisoformat(left[0]), left[1])
     )

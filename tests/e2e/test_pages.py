@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from tests.e2e.conftest import ROOT, SIZES, Opener, Site
+from tests.e2e.conftest import FLAGS, ROOT, SIZES, Opener, Site, chromium
 from tests.e2e.places import Places, prepare
 from tests.factories import PASSWORD
 
@@ -132,6 +132,36 @@ def test_nothing_is_cut_off_at_320_pixels(open_page: Opener, places: Places) -> 
         if wide > 320:
             found.append(f"{name}: {wide} px wide")
     assert found == []
+
+
+def test_nothing_is_cut_off_with_letters_twice_as_large(
+    site: Site, browser: Browser, places: Places
+) -> None:
+    """On a phone whose owner has set the text to double its size, which no page may undo."""
+    launched = browser.browser_type.launch(
+        executable_path=chromium(), args=[*FLAGS, "--blink-settings=defaultFontSize=32"]
+    )
+    page = launched.new_page(base_url=site.url, viewport=SIZES["phone"], reduced_motion="reduce")
+    sign_in(page, places.email)
+    found = []
+    for name, path in places.own.items():
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > SIZES["phone"]["width"]:
+            found.append(f"{name}: {wide} px wide")
+    launched.close()
+    assert found == []
+
+
+def test_the_standing_of_somebody_with_much_fits_on_a_small_phone(open_page: Opener, places: Places) -> None:
+    page = sign_in(open_page("/", size="phone"), places.email)
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.evaluate("""() => {
+        document.querySelector(".hud-count").textContent = "123,456 XP";
+        document.querySelector('[data-mechanic="streak"] .numbers').textContent = "1,204";
+        document.querySelector('[data-mechanic="coins"] .numbers').textContent = "98,765";
+    }""")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
