@@ -162,6 +162,12 @@ def test_the_standing_of_somebody_with_much_fits_on_a_small_phone(open_page: Ope
         document.querySelector('[data-mechanic="coins"] .numbers').textContent = "98,765";
     }""")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.set_viewport_size(SIZES["desk"])
+    middles = page.evaluate("""() => [...document.querySelector("#hud").children].map(each => {
+        const place = each.getBoundingClientRect();
+        return Math.round((place.top + place.bottom) / 2);
+    })""")
+    assert max(middles) - min(middles) <= 2, "in one row where there is room"
 
 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
