@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
+from sqlalchemy import text
 
+from codyverse.core.database import db
 from tests.e2e.conftest import FLAGS, ROOT, SIZES, Opener, Site, chromium
 from tests.e2e.places import Places, prepare
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_user
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 VNU = ROOT / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
@@ -134,9 +136,7 @@ def test_nothing_is_cut_off_at_320_pixels(open_page: Opener, places: Places) -> 
     assert found == []
 
 
-def test_nothing_is_cut_off_with_letters_twice_as_large(
-    site: Site, browser: Browser, places: Places
-) -> None:
+def test_nothing_is_cut_off_with_letters_twice_as_large(site: Site, browser: Browser, places: Places) -> None:
     """On a phone whose owner has set the text to double its size, which no page may undo."""
     launched = browser.browser_type.launch(
         executable_path=chromium(), args=[*FLAGS, "--blink-settings=defaultFontSize=32"]
@@ -154,7 +154,12 @@ def test_nothing_is_cut_off_with_letters_twice_as_large(
 
 
 def test_the_standing_of_somebody_with_much_fits_on_a_small_phone(open_page: Opener, places: Places) -> None:
-    page = sign_in(open_page("/", size="phone"), places.email)
+    page = sign_in(open_page("/"), places.email)
+    middles = page.evaluate("""() => [...document.querySelector("#hud").children].map(each => {
+        const place = each.getBoundingClientRect();
+        return Math.round((place.top + place.bottom) / 2);
+    })""")
+    assert max(middles) - min(middles) <= 2, "in one row where there is room"
     page.set_viewport_size({"width": 320, "height": 640})
     page.evaluate("""() => {
         document.querySelector(".hud-count").textContent = "123,456 XP";
@@ -162,12 +167,34 @@ def test_the_standing_of_somebody_with_much_fits_on_a_small_phone(open_page: Ope
         document.querySelector('[data-mechanic="coins"] .numbers').textContent = "98,765";
     }""")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    page.set_viewport_size(SIZES["desk"])
-    middles = page.evaluate("""() => [...document.querySelector("#hud").children].map(each => {
-        const place = each.getBoundingClientRect();
-        return Math.round((place.top + place.bottom) / 2);
-    })""")
-    assert max(middles) - min(middles) <= 2, "in one row where there is room"
+
+
+def test_a_meter_is_filled_also_where_the_reader_chose_all_colours(open_page: Opener, places: Places) -> None:
+    page = sign_in(open_page("/", forced_colors="active"), places.email)
+    page.goto(places.own["progress"])
+    meter = page.locator(".course-work .meter:not([value='0.000'])").first
+    meter.evaluate("each => { each.value = 0.5; }")
+    filled = meter.screenshot(animations="disabled")
+    meter.evaluate("each => { each.value = 0; }")
+    assert meter.screenshot(animations="disabled") != filled
+
+
+def test_words_of_code_in_a_table_stay_whole_on_a_phone(site: Site, open_page: Opener) -> None:
+    with site.app.app_context():
+        found = text("select id from lessons where title = 'Values and what they are made of'")
+        lesson = db.session.execute(found).scalar_one()
+        make_user(email="tables@example.org", name="Tom")
+        db.session.remove()
+    page = sign_in(open_page("/", size="phone"), "tables@example.org")
+    page.goto(f"/lessons/{lesson}")
+    page.locator(f"form[action='/lessons/{lesson}/start'] [type=submit]").click()
+    page.goto(f"/lessons/{lesson}?step=3")
+    lines = page.locator("td code").evaluate_all(
+        "all => all.map(each => [each.textContent, each.getClientRects().length])"
+    )
+    assert ["float", 1] in lines
+    assert [each for each in lines if each[1] > 1 and " " not in each[0]] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"]["width"]
 
 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
