@@ -200,6 +200,14 @@ def test_words_of_code_in_a_table_stay_whole_on_a_phone(site: Site, open_page: O
     assert ["float", 1] in lines
     assert [each for each in lines if each[1] > 1 and " " not in each[0]] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"]["width"]
+    page.goto(f"/lessons/{lesson}?step=5")
+    figures = page.locator(".output")
+    assert figures.count() > 0
+    under = figures.evaluate_all("""all => all.map(each => {
+        const label = each.querySelector("figcaption").getBoundingClientRect();
+        return each.querySelector("code").getBoundingClientRect().top - label.bottom;
+    })""")
+    assert min(under) >= -2, "what a program prints begins below its label"
 
 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
