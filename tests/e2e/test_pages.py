@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import text
 
 from codyverse.core.database import db
@@ -208,6 +208,23 @@ def test_words_of_code_in_a_table_stay_whole_on_a_phone(site: Site, open_page: O
         return each.querySelector("code").getBoundingClientRect().top - label.bottom;
     })""")
     assert min(under) >= -2, "what a program prints begins below its label"
+
+
+def test_a_button_shows_that_its_form_is_on_the_way(open_page: Opener, places: Places) -> None:
+    """On a slow line; on a fast one it does not flicker."""
+    page = sign_in(open_page("/", size="phone"), places.email)
+    page.goto(places.own["teach, fresh"])
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/read", hold)
+    button = page.locator("form[action$='/read'] [type=submit]")
+    button.click()
+    page.wait_for_function("each => getComputedStyle(each).opacity < 0.7", arg=button.element_handle())
+    held[0].continue_()
+    expect(page.locator("form[action$='/read'].htmx-request")).to_have_count(0)
 
 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:
