@@ -1,9 +1,9 @@
 """One's own data: take it along, or have it erased."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, flash, make_response, redirect, url_for
+from flask import Blueprint, flash, make_response, redirect, session, url_for
 from werkzeug.wrappers import Response
 
 from codyverse.accounts import people, second_factor
@@ -19,6 +19,7 @@ from codyverse.web.forms import OwnerForm
 from codyverse.web.render import fragment, page
 
 bp = Blueprint("data", __name__)
+LEAVING = "leaving"
 
 
 SLOW_AFTER, NO_LOOKING_AFTER = timedelta(minutes=1), timedelta(minutes=15)
@@ -84,7 +85,7 @@ def archive() -> Response:
 @failures_per_person
 @access("learner")
 def erase() -> Response:
-    """Ask for the erasure. The receipt stands on this answer and in a mail; nobody is signed in any more."""
+    """Ask for the erasure, and end the session. The receipt stands on the page that follows and in a mail."""
     form = OwnerForm()
     try:
         with unit_of_work():
@@ -93,6 +94,19 @@ def erase() -> Response:
         form.take(fault)
         return _page(form, 422)
     gate.end_session()
-    response = page("pages/data/leaving.html", leaving=leaving)
+    session[LEAVING] = [leaving.when.isoformat(), leaving.receipt]
+    return redirect(url_for("data.goodbye"), 303)
+
+
+@bp.get("/goodbye")
+@access("stranger")
+def goodbye() -> Response:
+    """What was just asked for, for as long as this browser stays open and nobody signs in; the landing page for others."""
+    left = session.get(LEAVING)
+    if left is None:
+        return redirect(url_for("pages.landing"), 303)
+    response = page(
+        "pages/data/leaving.html", leaving=people.Leaving(datetime.fromisoformat(left[0]), left[1])
+    )
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, make_response, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from codyverse.http import access as gate
@@ -23,6 +24,8 @@ def _answer(fault: Fault) -> Response:
     fragment = htmx.wants_fragment()
     if fault.status == HTTPStatus.UNAUTHORIZED and not fragment:
         return _to_sign_in()
+    if fault.status == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET" and (way := _above()):
+        return redirect(way, 303)
     # a form that belongs to a session that is over
     if fragment and fault.status == HTTPStatus.BAD_REQUEST and gate.is_signed_out():
         fault = Fault(401, "UNAUTHORIZED", "Please sign in first.")
@@ -72,6 +75,21 @@ def _to_sign_in() -> Response:
     held.hold()
     here = request.full_path.rstrip("?") if request.method == "GET" else _referring_path()
     return redirect(url_for("accounts.sign_in", next=here), 303)
+
+
+def _above() -> str | None:
+    """The nearest address above this one that can be looked at.
+
+    A browser that opens a closed tab again asks for the address to which a form was sent, if its answer was a page.
+    """
+    places, path = current_app.url_map.bind(""), request.path
+    while path := path.rpartition("/")[0]:
+        try:
+            places.match(path, method="GET")
+        except HTTPException:
+            continue
+        return request.script_root + path
+    return None
 
 
 def _referring_path() -> str | None:

@@ -70,6 +70,17 @@ def spoken_date(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def study_time(seconds: int, *, short: bool = False) -> str:
+    """How long somebody studied, in whole minutes as goals count them: “1 minute”, “less than a minute”; `short`: “1”, “<1”.
+
+    A filter of the templates: the only place where pages put study time into words.
+    """
+    minutes = seconds // 60
+    if seconds > 0 and not minutes:
+        return "<1" if short else "less than a minute"
+    return str(minutes) if short else f"{minutes} {'minute' if minutes == 1 else 'minutes'}"
+
+
 @lru_cache(maxsize=4096)
 def kept_card(course: CourseCard, done: int | None, level: int = 2) -> Markup:
     """A course in a list, drawn once for each number of finished lessons: it depends on nothing else."""
@@ -114,6 +125,7 @@ def install(app: Flask) -> None:
     app.add_template_global(kept_card)
     app.add_template_filter(local_time)
     app.add_template_filter(spoken_date)
+    app.add_template_filter(study_time)
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:

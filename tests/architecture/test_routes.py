@@ -27,6 +27,7 @@ OPEN_TO_STRANGERS = {
     "accounts.register",
     "accounts.sign_in_form",
     "accounts.sign_in",
+    "data.goodbye",
     "courses.catalogue",
     "courses.show",
     "mails.unsubscribe_page",

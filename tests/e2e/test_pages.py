@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, Route, expect
+from sqlalchemy import text
 
-from tests.e2e.conftest import ROOT, SIZES, Opener, Site
+from codyverse.core.database import db
+from tests.e2e.conftest import FLAGS, ROOT, SIZES, Opener, Site, chromium
 from tests.e2e.places import Places, prepare
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_user
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 VNU = ROOT / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
@@ -132,6 +134,97 @@ def test_nothing_is_cut_off_at_320_pixels(open_page: Opener, places: Places) -> 
         if wide > 320:
             found.append(f"{name}: {wide} px wide")
     assert found == []
+
+
+def test_nothing_is_cut_off_with_letters_twice_as_large(site: Site, browser: Browser, places: Places) -> None:
+    """On a phone whose owner has set the text to double its size, which no page may undo."""
+    launched = browser.browser_type.launch(
+        executable_path=chromium(), args=[*FLAGS, "--blink-settings=defaultFontSize=32"]
+    )
+    page = launched.new_page(base_url=site.url, viewport=SIZES["phone"], reduced_motion="reduce")
+    sign_in(page, places.email)
+    found = []
+    for name, path in places.own.items():
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > SIZES["phone"]["width"]:
+            found.append(f"{name}: {wide} px wide")
+    launched.close()
+    assert found == []
+
+
+def test_the_standing_of_somebody_with_much_fits_on_a_small_phone(open_page: Opener, places: Places) -> None:
+    page = sign_in(open_page("/"), places.email)
+    middles = page.evaluate("""() => [...document.querySelector("#hud").children].map(each => {
+        const place = each.getBoundingClientRect();
+        return Math.round((place.top + place.bottom) / 2);
+    })""")
+    assert max(middles) - min(middles) <= 2, "in one row where there is room"
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.evaluate("""() => {
+        document.querySelector(".hud-count").textContent = "123,456 XP";
+        document.querySelector('[data-mechanic="streak"] .numbers').textContent = "1,204";
+        document.querySelector('[data-mechanic="coins"] .numbers').textContent = "98,765";
+    }""")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_a_meter_is_filled_also_where_the_reader_chose_all_colours(open_page: Opener, places: Places) -> None:
+    page = sign_in(open_page("/", forced_colors="active"), places.email)
+    page.goto(places.own["progress"])
+    meter = page.locator(".course-work .meter:not([value='0.000'])").first
+    meter.scroll_into_view_if_needed()
+    place = meter.bounding_box()
+    assert place is not None
+    inside = {"x": place["x"] + 20, "y": place["y"] + 4, "width": 20, "height": 2}
+    seen = []
+    for value in (0, 1):
+        meter.evaluate("(each, value) => { each.value = value; }", value)
+        seen.append(page.screenshot(clip=inside, animations="disabled"))
+    assert seen[0] != seen[1]
+
+
+def test_words_of_code_in_a_table_stay_whole_on_a_phone(site: Site, open_page: Opener) -> None:
+    with site.app.app_context():
+        found = text("select id from lessons where title = 'Values and what they are made of'")
+        lesson = db.session.execute(found).scalar_one()
+        make_user(email="tables@example.org", name="Tom")
+        db.session.remove()
+    page = sign_in(open_page("/", size="phone"), "tables@example.org")
+    page.goto(f"/lessons/{lesson}")
+    page.locator(f"form[action='/lessons/{lesson}/start'] [type=submit]").click()
+    page.goto(f"/lessons/{lesson}?step=3")
+    lines = page.locator("td code").evaluate_all(
+        "all => all.map(each => [each.textContent, each.getClientRects().length])"
+    )
+    assert ["float", 1] in lines
+    assert [each for each in lines if each[1] > 1 and " " not in each[0]] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"]["width"]
+    page.goto(f"/lessons/{lesson}?step=5")
+    figures = page.locator(".output")
+    assert figures.count() > 0
+    under = figures.evaluate_all("""all => all.map(each => {
+        const label = each.querySelector("figcaption").getBoundingClientRect();
+        return each.querySelector("code").getBoundingClientRect().top - label.bottom;
+    })""")
+    assert min(under) >= -2, "what a program prints begins below its label"
+
+
+def test_a_button_shows_that_its_form_is_on_the_way(open_page: Opener, places: Places) -> None:
+    """On a slow line; on a fast one it does not flicker."""
+    page = sign_in(open_page("/", size="phone"), places.email)
+    page.goto(places.own["teach, fresh"])
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/read", hold)
+    button = page.locator("form[action$='/read'] [type=submit]")
+    button.click()
+    page.wait_for_function("each => getComputedStyle(each).opacity < 0.7", arg=button.element_handle())
+    held[0].continue_()
+    expect(page.locator("form[action$='/read'].htmx-request")).to_have_count(0)
 
 
 def test_focus_is_always_visible(open_page: Opener, places: Places) -> None:

@@ -34,3 +34,14 @@ def test_a_form_that_came_back_begins_at_its_faults(site: Site, open_page: Opene
     page = open_page("/register")
     page.locator('form[action="/register"] [type=submit]').click()
     expect(page.locator("[data-faults]")).to_be_focused()
+
+
+def test_without_scripts_each_card_says_that_it_saves_only_itself(site: Site, open_page: Opener) -> None:
+    page = open_page("/", scripts=False)
+    walk = Walk(site, page)
+    walk.register("Wilma")
+    page.goto("/settings")
+    for card in ("profile", "preferences", "password"):
+        form = page.locator(f'form[action="/settings/{card}"]')
+        expect(form.locator("noscript p")).to_be_visible()
+        expect(form.locator("noscript p")).to_contain_text("This saves this part only.")

@@ -172,11 +172,21 @@ def test_from_the_page_to_the_receipt_and_back(here: Flask) -> None:
         page = visitor.get("/settings/data")
         wrong = visitor.submit(page, "/settings/data/erase", {"current_password": "x"}, status=422)
         assert "not your current password" in wrong.text
-        done = visitor.submit(page, "/settings/data/erase", {"current_password": PASSWORD}, status=200)
-        receipt = done.css(".token-text")[0].text_content()
+        sent = visitor.submit(page, "/settings/data/erase", {"current_password": PASSWORD})
+        assert sent.response.location == "/goodbye"
+        receipt = visitor.get("/goodbye").css(".token-text")[0].text_content()
         assert re.fullmatch(r"([A-Z2-7]{4}-){3}[A-Z2-7]{4}", receipt)
+        again = visitor.get("/goodbye")
+        assert receipt in again.text, "it can be loaded again"
+        assert again.response.headers["Cache-Control"] == "no-store"
+        assert NAME not in again.text
+        assert ADA not in again.text
+        assert Visitor(here).get("/goodbye").response.request.path == "/", "it is nobody else's"
         assert phone.get("/dashboard").response.request.path == "/login"
         visitor.sign_in(ADA)
+        assert visitor.get("/goodbye").response.request.path == "/dashboard"
+        visitor.post("/logout")
+        assert visitor.get("/goodbye").response.request.path == "/", "who has come back has not left"
         assert people.person(session.execute(text("select id from users")).scalar_one()).erase_after is None
         session.remove()
 

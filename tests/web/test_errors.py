@@ -36,6 +36,28 @@ def test_a_wrong_method_names_the_right_one(visitor: Visitor) -> None:
     assert "POST" in response.headers["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("sent_to", "leads_to"),
+    [
+        ("/settings/profile", "/settings"),
+        ("/settings/security/app/confirm", "/settings/security/app"),
+        ("/settings/data/erase", "/settings/data"),
+        ("/lessons/1/steps/2/answer", "/lessons/1"),
+    ],
+)
+def test_a_tab_that_showed_the_answer_to_a_form_opens_again(
+    learner: Visitor, sent_to: str, leads_to: str
+) -> None:
+    answer = learner.client.get(sent_to)
+    assert (answer.status_code, answer.location) == (303, leads_to)
+
+
+def test_where_nothing_stands_above_the_wrong_method_stays_one(learner: Visitor) -> None:
+    page = learner.get("/logout", status=405)
+    assert "POST" in page.response.headers["Allow"]
+    assert page.css('a[href="/"]')
+
+
 @pytest.mark.parametrize("size", [2 * 2**20, 10 * 2**20])
 def test_too_much_is_413(visitor: Visitor, size: int) -> None:
     response = visitor.client.post("/register", data={"display_name": "x" * size})

@@ -36,7 +36,7 @@ FOR_PROGRAMS = {"api", "docs", "site"}
 SIGNED_OUT = {
     *("pages.landing", "accounts.register_form", "accounts.sign_in_form", "second_factor.ask"),
     *("recovery.forgot_form", "recovery.reset_form", "recovery.confirm_page", "recovery.change_page"),
-    *("providers.away", "providers.back"),
+    *("providers.away", "providers.back", "data.goodbye"),
 }
 FOR_OPERATORS = {"admin.show", "admin.system", "admin.api", "admin.learning"}
 OF_A_KEY = {"passkeys.remove_form"}
