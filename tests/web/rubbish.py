@@ -185,7 +185,6 @@ FORMS: dict[str, Form] = {
         LEARNER,
         {"current_password": PASSWORD},
         {"users", "sessions", "api_tokens", "one_time_keys", "mails"},
-        right=200,
     ),
     "security.end_session": Form(LEARNER, {}, {"sessions"}),
     "security.end_others": Form(LEARNER, {}, {"sessions"}),
