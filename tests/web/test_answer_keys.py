@@ -61,9 +61,8 @@ def reader(app: Flask) -> Visitor:
     done = app.test_cli_runner().invoke(args=["content", "apply"])
     assert done.exit_code == 0, done.output
     visitor = begin_everything(app)
-    session.execute(
-        text("analyze")
-    )  # nothing of it is committed, so that nobody else ever looks how much there is
+    # nothing of it is committed, so that nobody else ever looks how much there is
+    session.execute(text("analyze"))
     return visitor
 
 
